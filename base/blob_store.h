@@ -1,0 +1,59 @@
+// The only durable store of a cluster: named, immutable byte strings with create-if-absent.
+#ifndef WEIR_BASE_BLOB_STORE_H_
+#define WEIR_BASE_BLOB_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace weir {
+
+// Names are relative, '/'-separated, without "." or ".." segments; INVALID_ARGUMENT otherwise.
+//
+// Error kinds are the contract:
+//   NOT_FOUND, ALREADY_EXISTS   certain
+//   UNKNOWN                     the write may or may not have happened: read back before deciding,
+//                               clean nothing up
+//   UNAVAILABLE                 nothing happened; retrying may help
+//   anything else               nothing happened; retrying won't help (permission, disk full)
+// A write that returned OK survives a power cut. Thread-safe; calls block.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+
+  // Creates `name` with `bytes`; ALREADY_EXISTS, leaving it alone, when it exists. Of several
+  // concurrent callers exactly one succeeds.
+  virtual absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) = 0;
+  // As PutIfAbsent, with the content of a local file; the file stays.
+  virtual absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) = 0;
+  virtual absl::StatusOr<std::string> Get(const std::string& name) = 0;
+  // Writes the content to `local_path` (must not exist), by hard link where possible: the caller
+  // never writes to that file.
+  virtual absl::Status GetToFile(const std::string& name, const std::string& local_path) = 0;
+
+  struct Entry {
+    std::string name;  // full, relative to the store
+    int64_t size = 0;
+  };
+  // All blobs whose names start with `prefix` and sort after `start_after`, in byte order.
+  virtual absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
+                                                  const std::string& start_after) = 0;
+  // OK also when absent.
+  virtual absl::Status Delete(const std::string& name) = 0;
+};
+
+// A directory of a local file system, made when absent. PERMISSION_DENIED or FAILED_PRECONDITION
+// naming the path when it can't be written.
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string& directory);
+
+// By URI: a path or "file:///path"; other schemes are UNIMPLEMENTED naming what is accepted.
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri);
+
+}  // namespace weir
+
+#endif  // WEIR_BASE_BLOB_STORE_H_

@@ -1,0 +1,25 @@
+// Time as a seam: everything that asks for the time gets a Clock by constructor, so that simulation
+// and tests own it.
+#ifndef WEIR_BASE_CLOCK_H_
+#define WEIR_BASE_CLOCK_H_
+
+#include <cstdint>
+
+namespace weir {
+
+// Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Wall time, microseconds since 1970 UTC. May jump; never used for safety.
+  virtual int64_t WallMicros() = 0;
+  // Never goes back; arbitrary origin.
+  virtual int64_t MonotonicMicros() = 0;
+};
+
+// The machine's clock. Lives for the process.
+Clock* SystemClock();
+
+}  // namespace weir
+
+#endif  // WEIR_BASE_CLOCK_H_

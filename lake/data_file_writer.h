@@ -1,0 +1,42 @@
+// Writes one Parquet data file of a table with the statistics its log needs.
+#ifndef WEIR_LAKE_DATA_FILE_WRITER_H_
+#define WEIR_LAKE_DATA_FILE_WRITER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "arrow/type_fwd.h"
+#include "lake/table_committer.h"
+#include "model/types.h"
+
+namespace weir {
+
+// A file rolls when it has about this many bytes.
+inline constexpr int64_t kDataFileBytesMax = int64_t{128} << 20;
+
+// Open → Write* → Close. Used on the I/O pool; one thread at a time; blocks. Not closed, the
+// destructor leaves an unreferenced file behind and never deletes.
+class DataFileWriter {
+ public:
+  virtual ~DataFileWriter() = default;
+  // Columns by position, as ArrowSchema(schema). INVALID_ARGUMENT naming the column when a NOT NULL
+  // column holds a NULL.
+  virtual absl::Status Write(const arrow::RecordBatch& batch) = 0;
+  // Bytes written and buffered so far, compressed as far as known.
+  virtual int64_t BytesEstimate() const = 0;
+  // Completes the file, fsyncs it and its directory.
+  virtual absl::StatusOr<DataFile> Close() = 0;
+};
+
+// `name` is a plain file name, not taken yet ("3f2a...-part.parquet"); `table_path` is made when
+// absent. zstd, timestamps as int64 microseconds.
+absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& table_path,
+                                                             const std::string& name,
+                                                             const Schema& schema);
+
+}  // namespace weir
+
+#endif  // WEIR_LAKE_DATA_FILE_WRITER_H_

@@ -1,0 +1,80 @@
+// Tables as the engine sees them: check or create one, then commit data files to it once per epoch.
+// Nothing here knows about jobs beyond the ids it is given.
+#ifndef WEIR_LAKE_TABLE_COMMITTER_H_
+#define WEIR_LAKE_TABLE_COMMITTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/types.h"
+
+namespace weir {
+
+class BlobStore;
+class Clock;
+class Random;
+
+// A data file in the table's directory, complete and durable.
+struct DataFile {
+  std::string path;  // relative to the table
+  int64_t size = 0;
+  int64_t rows = 0;
+  int64_t modification_time_ms = 0;
+  std::string stats;  // Delta statistics, JSON
+};
+
+struct TableCommit {
+  std::string app_id;   // "<lineage>/<sink>": the writer, across restarts
+  int64_t version = 0;  // of the application: the epoch; rises with every commit of an app_id
+  std::vector<DataFile> files;  // may be empty: moves the transaction id and metadata only
+  std::string weir_info;  // JSON object put into commitInfo.weir: job, epoch, offsets, counters
+};
+
+struct CommitResult {
+  int64_t table_version = 0;   // that holds the commit
+  bool already_there = false;  // the app's stored version was >= `version`: nothing was written
+  int rebases = 0;             // how often another writer got in first
+};
+
+// What the table knows about an app id.
+struct TableState {
+  int64_t table_version = -1;          // latest
+  std::optional<int64_t> app_version;  // stored transaction of the app id
+  std::vector<std::string> app_ids;    // all that ever committed (unexpired)
+};
+
+// Error kinds are the contract:
+//   ABORTED              someone else commits under our app id with a newer version: a zombie (us
+//   or
+//                        them); stop
+//   FAILED_PRECONDITION  the table's schema, protocol or properties don't allow the commit; names
+//   the
+//                        feature or column and what to do
+//   UNKNOWN              the commit may have landed: call again with the same request, it will find
+//                        out; never clean up files
+//   UNAVAILABLE          nothing happened; retry
+// Calls block; one thread at a time per object.
+class TableCommitter {
+ public:
+  virtual ~TableCommitter() = default;
+  // Makes the table when absent (`create`), else checks that its schema takes `schema` (same names
+  // ignoring case, types and nullability compatible) and that no feature forbids us to write.
+  virtual absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
+                                             bool create) = 0;
+  // Commits unless the stored version of the app id is >= commit.version. Rebases over commits of
+  // others that only add files or touch what we don't.
+  virtual absl::StatusOr<CommitResult> Commit(const TableCommit& commit) = 0;
+};
+
+// A Delta table at `path` (a local directory). `clock` and `random` outlive it.
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
+                                                   Random* random);
+
+}  // namespace weir
+
+#endif  // WEIR_LAKE_TABLE_COMMITTER_H_
