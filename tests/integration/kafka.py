@@ -1,0 +1,287 @@
+"""A real Apache Kafka broker for tests: one KRaft process on free ports of this machine.
+
+    with Kafka.started(directory) as kafka:
+        kafka.create_topic("t", partitions=3)
+        kafka.produce("t", [b'{"a": 1}', b'{"a": 2}'], partition=0)
+
+The jars come from build/cache/kafka (scripts/bootstrap). Data and the broker's log stay in `directory`; stop() and
+start() keep ports and data, so a client sees a broker that went away and came back.
+"""
+
+import contextlib
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+JARS = ROOT / "build/cache/kafka/libs"
+
+START_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 30
+
+# Retention is off: tests write old timestamps, and Kafka would drop such segments at once. A short session, because a
+# broker that was killed is let in again only after its old session has ended.
+PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+log.retention.ms=-1
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=2
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
+"""
+
+
+class KafkaError(Exception):
+    pass
+
+
+class Kafka:
+    """One broker. Not safe for use by several threads; the clients it hands out are."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.port, self.controller_port = free_ports(2)
+        self._process = None
+        self._log = self.directory / "broker.log"
+        (self.directory / "server.properties").write_text(PROPERTIES.format(
+            port=self.port, controller_port=self.controller_port, data=self.directory / "data"))
+        self._format()
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, directory):
+        kafka = cls(directory)
+        try:
+            kafka.start()
+            yield kafka
+        finally:
+            kafka.kill()
+
+    @property
+    def brokers(self):
+        """The address for clients: host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    # Life of the process.
+
+    def start(self):
+        """Returns when the broker answers. REQUIRES: it is not running."""
+        assert self._process is None
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                self._java("kafka.Kafka", str(self.directory / "server.properties")),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self):
+        """Shuts down in order; data and ports stay for the next start()."""
+        self._end(signal.SIGTERM)
+
+    def kill(self):
+        """Ends the process at once, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def pause(self):
+        """Stops the process without closing its connections."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    # Topics and records.
+
+    def admin(self):
+        """A client for the administration calls. Keep it until their futures are done: they end with it."""
+        return AdminClient({"bootstrap.servers": self.brokers, "log_level": 3})
+
+    def create_topic(self, name, partitions=1, **config):
+        """Config names with `_` for `.`: create_topic("t", cleanup_policy="compact")."""
+        config = {key.replace("_", "."): str(value) for key, value in config.items()}
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config)
+        admin = self.admin()
+        admin.create_topics([topic])[name].result(timeout=30)
+        return name
+
+    def add_partitions(self, topic, total):
+        admin = self.admin()
+        admin.create_partitions([NewPartitions(topic, total)])[topic].result(timeout=30)
+
+    def delete_topic(self, name):
+        admin = self.admin()
+        admin.delete_topics([name])[name].result(timeout=30)
+
+    def producer(self, **config):
+        """A confluent_kafka.Producer; option names with `_` for `.`: producer(compression_type="zstd")."""
+        config = {key.replace("_", "."): value for key, value in config.items()}
+        return confluent_kafka.Producer(
+            {"bootstrap.servers": self.brokers, "enable.idempotence": True, "linger.ms": 5, "log_level": 3, **config})
+
+    def produce(self, topic, values, partition=0, timestamp_ms=None, key=None, headers=None, **config):
+        """Writes the values (bytes, or None for a tombstone) in order and waits until the broker has them all."""
+        producer = self.producer(**config)
+        produce_all(producer, topic, values, partition, timestamp_ms, key, headers)
+
+    @contextlib.contextmanager
+    def transaction(self, transactional_id, **config):
+        """Yields a producer inside a transaction that commits at the end, and aborts on an exception."""
+        producer = self.producer(transactional_id=transactional_id, **config)
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        try:
+            yield producer
+        except BaseException:
+            producer.abort_transaction(30)
+            raise
+        producer.commit_transaction(30)
+
+    def end_offsets(self, topic):
+        """{partition: next offset} as a read_uncommitted client sees it."""
+        consumer = self._consumer("read_uncommitted")
+        try:
+            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            return {p: consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=30)[1]
+                    for p in sorted(partitions)}
+        finally:
+            consumer.close()
+
+    def read(self, topic, isolation="read_committed"):
+        """All messages now in the topic, partition by partition."""
+        consumer = self._consumer(isolation)
+        try:
+            ends = self.end_offsets(topic)
+            consumer.assign([confluent_kafka.TopicPartition(topic, p, 0) for p in ends])
+            at_end, messages = set(), []
+            while len(at_end) < len(ends):
+                message = consumer.poll(30)
+                if message is None:
+                    raise KafkaError(f"no end of {topic} within 30 s")
+                if message.error() is None:
+                    messages.append(message)
+                elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    at_end.add(message.partition())
+                else:
+                    raise KafkaError(str(message.error()))
+            return sorted(messages, key=lambda m: (m.partition(), m.offset()))
+        finally:
+            consumer.close()
+
+    # Inner parts.
+
+    def _consumer(self, isolation):
+        return confluent_kafka.Consumer({
+            "bootstrap.servers": self.brokers, "group.id": "weir-tests", "isolation.level": isolation,
+            "enable.auto.commit": False, "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10, "log_level": 3})
+
+    def _java(self, main_class, *arguments):
+        if not any(JARS.glob("kafka_*.jar")):
+            raise KafkaError(f"no Kafka in {JARS}: run scripts/bootstrap")
+        return ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+                "-cp", f"{JARS}/*", main_class, *arguments]
+
+    def _format(self):
+        subprocess.run(
+            self._java("kafka.tools.StorageTool", "format", "--ignore-formatted",
+                       "--cluster-id", "MkU3OEVBNTcwNTJENDM2Qk",
+                       "--config", str(self.directory / "server.properties")),
+            check=True, stdout=subprocess.DEVNULL)
+
+    def _wait_until_ready(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        while True:
+            if self._process.poll() is not None:
+                raise KafkaError(f"the broker ended with {self._process.returncode}:\n{self._log_tail()}")
+            try:
+                if admin.list_topics(timeout=1).brokers:
+                    return
+            except confluent_kafka.KafkaException:
+                pass  # Not listening yet.
+            if time.monotonic() > deadline:
+                raise KafkaError(f"the broker did not answer in {START_TIMEOUT_S} s:\n{self._log_tail()}")
+
+    def _end(self, how):
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(how)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _log_tail(self):
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
+
+
+def produce_all(producer, topic, values, partition=0, timestamp_ms=None, key=None, headers=None):
+    """Writes the values in order and waits for all acknowledgements; an error of any record is raised."""
+    errors = []
+
+    def delivered(error, _message):
+        if error is not None:
+            errors.append(error)
+
+    options = {"on_delivery": delivered}
+    if timestamp_ms is not None:
+        options["timestamp"] = timestamp_ms
+    if headers is not None:
+        options["headers"] = headers
+    for value in values:
+        while True:
+            try:
+                producer.produce(topic, value=value, key=key, partition=partition, **options)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    unsent = producer.flush(60)
+    if errors or unsent:
+        raise KafkaError(f"{unsent} records not sent, errors: {errors[:3]}")
+
+
+def free_ports(count):
+    """Ports that nothing listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
