@@ -82,6 +82,15 @@ function(weir_gtest target sources)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE ${ARGN} weir_fakes weir::gtest_main weir_warnings)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  weir_sanitizer_support(${target})
+endfunction()
+
+# What an executable needs besides the compiler's flags in a sanitizer build.
+function(weir_sanitizer_support target)
+  if(WEIR_TSAN)
+    target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/tsan/absl_sync.cc)
+    target_link_libraries(${target} PRIVATE weir::absl ${CMAKE_DL_LIBS})
+  endif()
 endfunction()
 
 # tests/fakes: stand-ins for the seams of base/ and model/, shared by all tests.

@@ -59,9 +59,8 @@ def suites(preset, parts):
     """(name, function that returns Counts) of every suite of the parts that exists."""
     build = ROOT / "build" / preset
     environment = {**os.environ, "WEIR_BINARY": str(build / "weir"),
-                   # A thread sanitizer that finds a race says so in its exit code, not in the test's result.
                    "UBSAN_OPTIONS": "print_stacktrace=1",
-                   "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1"}
+                   "TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan/suppressions:halt_on_error=1:second_deadlock_stack=1"}
     for part in parts:
         if part in ("unit", "sim"):
             for binary in sorted(build.glob("tests/unit_*" if part == "unit" else "tests/sim")):
