@@ -29,7 +29,8 @@ class BlobStore {
   // Creates `name` with `bytes`; ALREADY_EXISTS, leaving it alone, when it exists. Of several
   // concurrent callers exactly one succeeds.
   virtual absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) = 0;
-  // As PutIfAbsent, with the content of a local file; the file stays.
+  // As PutIfAbsent, with the content of a local file; the file stays. By hard link where possible:
+  // nobody writes to that file any more.
   virtual absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) = 0;
   virtual absl::StatusOr<std::string> Get(const std::string& name) = 0;
   // Writes the content to `local_path` (must not exist), by hard link where possible: the caller

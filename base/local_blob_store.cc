@@ -1,0 +1,298 @@
+// A blob store in a directory. Create-if-absent is link(2): the content is written and synced under
+// a temporary name first, so a blob is there whole or not at all, and of several links to one name
+// exactly one succeeds.
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/blob_store.h"
+#include "base/failpoint.h"
+#include "base/posix_file.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+
+namespace weir {
+namespace {
+
+// Temporary files of all processes that use the store; no blob's name begins with it.
+constexpr char kTemporaryFolder[] = ".weir-tmp";
+// A temporary file this old was left by a process that died: none is in use that long.
+constexpr int64_t kTemporarySecondsMax = 24 * 3600;
+// The kernel has written back a name this old, whoever made it.
+constexpr int64_t kDurableAfterSeconds = 120;
+constexpr size_t kSegmentBytesMax = 255;
+
+absl::Status CheckSegment(absl::string_view segment, absl::string_view name) {
+  if (segment.empty() || segment == "." || segment == ".." || segment.size() > kSegmentBytesMax ||
+      segment.find('\0') != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "blob name '", name,
+        "': accepted are relative names of '/'-separated segments, none of them empty, '.', '..' "
+        "or longer than 255 bytes"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckName(const std::string& name) {
+  for (const absl::string_view segment : absl::StrSplit(name, '/'))
+    WEIR_RETURN_IF_ERROR(CheckSegment(segment, name));
+  if (absl::StartsWith(name, kTemporaryFolder))
+    return absl::InvalidArgumentError(absl::StrCat("blob name '", name, "' is reserved"));
+  return absl::OkStatus();
+}
+
+// As CheckName, but the last segment may be empty or unfinished.
+absl::Status CheckPrefix(const std::string& prefix) {
+  const size_t slash = prefix.rfind('/');
+  if (slash == std::string::npos) return absl::OkStatus();
+  return CheckName(prefix.substr(0, slash));
+}
+
+bool IsSameFile(const std::string& a, const std::string& b) {
+  struct stat x {
+  }, y{};
+  return stat(a.c_str(), &x) == 0 && stat(b.c_str(), &y) == 0 && x.st_ino == y.st_ino &&
+         x.st_dev == y.st_dev;
+}
+
+// Errors of link(2) that say the file system or its rules don't allow this pair of names.
+bool CannotLink(int error) {
+  return error == EXDEV || error == EPERM || error == EACCES || error == EMLINK ||
+         error == EOPNOTSUPP;
+}
+
+class Directory {
+ public:
+  explicit Directory(const std::string& path) : handle_(opendir(path.c_str())) {}
+  ~Directory() {
+    if (handle_ != nullptr) closedir(handle_);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  bool ok() const { return handle_ != nullptr; }
+  int fd() const { return dirfd(handle_); }
+  // nullptr at the end, with errno 0, and on error.
+  const dirent* Next() {
+    errno = 0;
+    return readdir(handle_);
+  }
+
+ private:
+  DIR* const handle_;
+};
+
+class LocalBlobStore : public BlobStore {
+ public:
+  explicit LocalBlobStore(std::string root) : root_(std::move(root)) {}
+
+  absl::Status Prepare();
+
+  absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override;
+  absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) override;
+  absl::StatusOr<std::string> Get(const std::string& name) override;
+  absl::Status GetToFile(const std::string& name, const std::string& local_path) override;
+  absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
+                                          const std::string& start_after) override;
+  absl::Status Delete(const std::string& name) override;
+
+ private:
+  std::string PathOf(const std::string& name) const { return absl::StrCat(root_, "/", name); }
+  std::string TemporaryPath() const {
+    return absl::StrCat(root_, "/", kTemporaryFolder, "/", getpid(), "-",
+                        RandomHex(*SystemRandom(), 16));
+  }
+  enum class Content { kOwn, kShared };  // kShared: other names of the file may exist
+  absl::Status Publish(const std::string& temporary, Content content, const std::string& name);
+  absl::Status SyncNameOf(const std::string& path) const;
+  absl::Status Walk(const std::string& folder, const std::string& prefix,
+                    const std::string& start_after, std::vector<Entry>* out) const;
+  void RemoveOldTemporaries() const;
+
+  const std::string root_;  // without a trailing '/'
+};
+
+absl::Status LocalBlobStore::Prepare() {
+  const std::string temporaries = absl::StrCat(root_, "/", kTemporaryFolder);
+  WEIR_RETURN_IF_ERROR(MakeDirectories(temporaries));
+  const std::string probe = TemporaryPath();
+  WEIR_RETURN_IF_ERROR(WriteNewFile(probe, ""));
+  const std::string linked = absl::StrCat(probe, "-linked");
+  const int error = link(probe.c_str(), linked.c_str()) == 0 ? 0 : errno;
+  unlink(linked.c_str());
+  unlink(probe.c_str());
+  if (error != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file system of ", root_,
+                     " has no hard links, which create-if-absent needs; choose a directory on "
+                     "another file system"));
+  }
+  RemoveOldTemporaries();
+  return absl::OkStatus();
+}
+
+void LocalBlobStore::RemoveOldTemporaries() const {
+  Directory directory(absl::StrCat(root_, "/", kTemporaryFolder));
+  if (!directory.ok()) return;
+  const time_t now = time(nullptr);
+  while (const dirent* entry = directory.Next()) {
+    struct stat info {};
+    if (fstatat(directory.fd(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(info.st_mode) && now - info.st_mtime > kTemporarySecondsMax)
+      unlinkat(directory.fd(), entry->d_name, 0);
+  }
+}
+
+// Gives the complete, synced file `temporary` its name and removes the temporary one.
+absl::Status LocalBlobStore::Publish(const std::string& temporary, Content content,
+                                     const std::string& name) {
+  const std::string path = PathOf(name);
+  absl::Status status = MakeDirectories(ParentDirectory(path));
+  if (status.ok()) status = Failpoint("blob_store.before_link");
+  if (status.ok() && link(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    // Over NFS the answer to a link that was made may be lost and the repeated call fail.
+    if (content == Content::kShared || !IsSameFile(temporary, path)) {
+      status = error == EEXIST ? absl::AlreadyExistsError(absl::StrCat("blob ", name, " exists"))
+                               : ErrnoError(error, "linking", path);
+    }
+  }
+  unlink(temporary.c_str());
+  if (absl::IsAlreadyExists(status)) {
+    // Whoever is told that the blob exists may act on it, so it must not vanish with the power.
+    WEIR_RETURN_IF_ERROR(SyncNameOf(path));
+  }
+  WEIR_RETURN_IF_ERROR(status);
+  status = Failpoint("blob_store.after_link");
+  if (status.ok()) status = SyncDirectory(ParentDirectory(path));
+  if (!status.ok()) return absl::UnknownError(status.message());
+  return absl::OkStatus();
+}
+
+absl::Status LocalBlobStore::PutIfAbsent(const std::string& name, std::string_view bytes) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string temporary = TemporaryPath();
+  WEIR_RETURN_IF_ERROR(WriteNewFile(temporary, bytes));
+  return Publish(temporary, Content::kOwn, name);
+}
+
+absl::Status LocalBlobStore::PutFileIfAbsent(const std::string& name,
+                                             const std::string& local_path) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string temporary = TemporaryPath();
+  if (link(local_path.c_str(), temporary.c_str()) == 0) {
+    const int file = open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+    const int error = file < 0 || fsync(file) != 0 ? errno : 0;
+    if (file >= 0) close(file);
+    if (error == 0) return Publish(temporary, Content::kShared, name);
+    unlink(temporary.c_str());
+    return ErrnoError(error, "syncing", local_path);
+  }
+  if (!CannotLink(errno)) return ErrnoError(errno, "reading", local_path);
+  WEIR_RETURN_IF_ERROR(CopyToNewFile(local_path, temporary));
+  return Publish(temporary, Content::kOwn, name);
+}
+
+// A blob seen may have been linked by a process that died before it synced the directory.
+absl::Status LocalBlobStore::SyncNameOf(const std::string& path) const {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return absl::OkStatus();  // deleted meanwhile
+  if (time(nullptr) - info.st_ctime > kDurableAfterSeconds) return absl::OkStatus();
+  return SyncDirectory(ParentDirectory(path));
+}
+
+absl::StatusOr<std::string> LocalBlobStore::Get(const std::string& name) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string path = PathOf(name);
+  absl::StatusOr<std::string> bytes = ReadFile(path);
+  if (absl::IsFailedPrecondition(bytes.status()))  // a folder, or a blob above the name
+    return absl::NotFoundError(absl::StrCat("no blob ", name));
+  WEIR_RETURN_IF_ERROR(bytes.status());
+  WEIR_RETURN_IF_ERROR(SyncNameOf(path));
+  return bytes;
+}
+
+absl::Status LocalBlobStore::GetToFile(const std::string& name, const std::string& local_path) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string path = PathOf(name);
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode))
+    return absl::NotFoundError(absl::StrCat("no blob ", name));
+  if (link(path.c_str(), local_path.c_str()) == 0) return absl::OkStatus();
+  if (!CannotLink(errno)) return ErrnoError(errno, "creating", local_path);
+  return CopyToNewFile(path, local_path);
+}
+
+absl::StatusOr<std::vector<BlobStore::Entry>> LocalBlobStore::List(const std::string& prefix,
+                                                                   const std::string& start_after) {
+  WEIR_RETURN_IF_ERROR(CheckPrefix(prefix));
+  std::vector<Entry> entries;
+  const size_t slash = prefix.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : prefix.substr(0, slash + 1);
+  WEIR_RETURN_IF_ERROR(Walk(folder, prefix, start_after, &entries));
+  // Folder by folder is not byte order: "a/b" comes before "a.b" in a walk, after it in bytes.
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+// `folder` is "" or ends with '/'. What vanishes during the walk is skipped.
+absl::Status LocalBlobStore::Walk(const std::string& folder, const std::string& prefix,
+                                  const std::string& start_after, std::vector<Entry>* out) const {
+  Directory directory(PathOf(folder));
+  if (!directory.ok()) {
+    if (errno == ENOENT || errno == ENOTDIR) return absl::OkStatus();
+    return ErrnoError(errno, "listing", PathOf(folder));
+  }
+  while (const dirent* entry = directory.Next()) {
+    const std::string name = absl::StrCat(folder, entry->d_name);
+    const std::string_view last = entry->d_name;
+    if (last == "." || last == ".." || name == kTemporaryFolder) continue;
+    struct stat info {};
+    if (fstatat(directory.fd(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (S_ISREG(info.st_mode)) {
+      if (absl::StartsWith(name, prefix) && name > start_after)
+        out->push_back(Entry{name, static_cast<int64_t>(info.st_size)});
+    } else if (S_ISDIR(info.st_mode)) {
+      const std::string inner = absl::StrCat(name, "/");
+      if (absl::StartsWith(inner, prefix) || absl::StartsWith(prefix, inner))
+        WEIR_RETURN_IF_ERROR(Walk(inner, prefix, start_after, out));
+    }
+  }
+  if (errno != 0) return ErrnoError(errno, "listing", PathOf(folder));
+  return absl::OkStatus();
+}
+
+absl::Status LocalBlobStore::Delete(const std::string& name) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string path = PathOf(name);
+  if (unlink(path.c_str()) == 0) return absl::OkStatus();
+  if (errno == ENOENT || errno == ENOTDIR || errno == EISDIR) return absl::OkStatus();
+  return ErrnoError(errno, "deleting", path);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string& directory) {
+  std::string root = directory;
+  while (root.size() > 1 && root.back() == '/') root.pop_back();
+  auto store = std::make_unique<LocalBlobStore>(root);
+  if (absl::Status status = store->Prepare(); !status.ok()) {
+    const std::string message =
+        absl::StrCat("data directory ", root, " cannot be used: ", status.message());
+    if (absl::IsPermissionDenied(status)) return absl::PermissionDeniedError(message);
+    return absl::FailedPreconditionError(message);
+  }
+  return store;
+}
+
+}  // namespace weir
