@@ -55,21 +55,29 @@ class KeyedState {
  public:
   virtual ~KeyedState() = default;
 
-  // Calls `visit` for every live entry of the files of `state` whose key group (bytes 8..9 of the
-  // key) lies in `key_groups`, in key order, after checking every file's size and checksum and
-  // `state.schema` against the schema given at construction. Ingests hard links of the files into a
-  // fresh RocksDB database in the task's cache directory. Blocks.
+  // Calls `visit` for every live entry of `states` whose key group (bytes 8..9 of the key) lies in
+  // `key_groups` and in the range of the task that wrote it, in key order within a state, after
+  // checking every file's size and checksum and `schema` against the one given at construction.
+  // Each state's files are ingested, as hard links, into a fresh RocksDB database of their own in
+  // the task's cache directory, gone again afterwards: a range delete of one task never meets the
+  // entries of another. Blocks.
   //   DATA_LOSS            a file is missing, short or altered: names it
   //   FAILED_PRECONDITION  another schema: names both
   virtual absl::Status Restore(const std::vector<OperatorState>& states, KeyGroupRange key_groups,
                                const std::function<absl::Status(const StateEntry&)>& visit) = 0;
 
+  // Whether the first delta must be full: what was restored comes from tasks with other ranges.
+  // Their lists can't be continued: files of one hold stale entries of key groups that another
+  // took over.
+  virtual bool needs_full() const = 0;
+
   // Writes `delta` as one SST, uploads it under jobs/<job>/state/ and returns the complete list
-  // afterwards. An empty delta writes nothing. Deltas must be handed over in order. I/O pool;
-  // blocks.
+  // afterwards. An empty delta writes nothing, and a full one without entries empties the list.
+  // Deltas must be handed over in order. I/O pool; blocks.
   virtual absl::StatusOr<std::vector<StateFile>> Write(const StateDelta& delta) = 0;
 
-  // Number of files in the list: when it is long, the owner hands over a full delta next.
+  // Number of files in the list: when it is long, the owner hands over a full delta next. Not while
+  // Write runs.
   virtual int file_count() const = 0;
 };
 
