@@ -88,10 +88,19 @@ struct JobLogState {
   int64_t last_written_ms = 0;
 };
 
-// Applies record number `n` to `state`. FAILED_PRECONDITION when the record can't follow: wrong
-// number, no spec before it, after the end, a checkpoint of a generation that isn't the current one
-// (a zombie's), COMMITTED of an epoch never published. Leaves `state` alone then.
+// Whether record number `n` may follow `state`; FAILED_PRECONDITION naming the rule when it may
+// not: wrong number, no spec before it, after the end, a checkpoint of a generation that isn't the
+// current one (a zombie's), one whose positions go back, COMMITTED of an epoch never published,
+// STOPPED or FINISHED before the last commit.
+absl::Status CanFollow(int64_t n, const LogRecord& record, const JobLogState& state);
+
+// Applies record number `n` to `state`, or leaves `state` alone and says why as CanFollow does.
 absl::Status Apply(int64_t n, const LogRecord& record, JobLogState* state);
+
+// Whether `manifest`, published as `epoch`, holds files that some sink has not committed as far as
+// the log knows.
+bool AwaitsCommit(Epoch epoch, const Manifest& manifest,
+                  const std::map<std::string, CommittedRecord>& committed);
 
 // Reads and writes a job's log. One thread at a time; calls block.
 class JobLog {
@@ -104,14 +113,22 @@ class JobLog {
 
   // Appends at state->tail + 1 and applies. An unknown outcome is retried with identical bytes and
   // read back. Errors:
-  //   ABORTED       another record exists there: somebody else acts for the job; stop and re-read
-  //   UNAVAILABLE   still unknown or impossible after bounded retries; nothing may be concluded
+  //   FAILED_PRECONDITION  the record can't follow (CanFollow); nothing was written
+  //   ABORTED       another record exists there, or behind ours: somebody else acts for the job;
+  //                 stop and re-read
+  //   UNAVAILABLE   still unknown or impossible after bounded retries; nothing may be concluded.
+  //                 The number is taken until the same record was appended or read there: the next
+  //                 call must be with the same record.
+  //   DATA_LOSS     what stands there can't be decoded
   absl::StatusOr<int64_t> Append(const LogRecord& record, JobLogState* state);
 
  private:
   BlobStore* const blobs_;
   const JobId job_;
 };
+
+// How often Append tries before it gives up for now; it never waits in between.
+inline constexpr int kAppendAttempts = 3;
 
 // Name of record `n` of `job` in the blob store.
 std::string LogRecordName(const JobId& job, int64_t n);

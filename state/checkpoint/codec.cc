@@ -1,0 +1,265 @@
+// A log record as bytes:
+//
+//   record  := body trailer
+//   body    := protobuf weir.v1.LogRecord, serialised deterministically
+//   trailer := format:u32 length:u32 crc:u32 magic:"WLOG"      (little-endian, 16 bytes)
+//
+// `length` is that of the body, `crc` the CRC-32C of body, format and length. The trailer comes
+// last, so that a file cut short never looks complete. Deterministic, because a record whose append
+// has an unknown outcome is retried with identical bytes.
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "model/wire.h"
+#include "state/checkpoint/job_log.h"
+#include "weir/v1/checkpoint.pb.h"
+
+namespace weir {
+namespace {
+
+constexpr uint32_t kRecordFormat = 1;
+constexpr int32_t kManifestFormat = 1;
+constexpr size_t kTrailerBytes = 16;
+constexpr std::string_view kMagic = "WLOG";
+
+constexpr std::array<uint32_t, 256> MakeCrcTable() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
+    table[i] = crc;
+  }
+  return table;
+}
+
+// Castagnoli's polynomial, as in RFC 3720.
+uint32_t Crc32c(std::string_view bytes) {
+  static constexpr std::array<uint32_t, 256> kTable = MakeCrcTable();
+  uint32_t crc = 0xffffffffu;
+  for (const char byte : bytes)
+    crc = kTable[(crc ^ static_cast<uint8_t>(byte)) & 0xff] ^ (crc >> 8);
+  return ~crc;
+}
+
+void AppendU32(uint32_t value, std::string* out) {
+  for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+uint32_t ReadU32(std::string_view bytes) {
+  uint32_t value = 0;
+  for (int i = 3; i >= 0; --i) value = (value << 8) | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
+absl::Status Torn(const char* what) {
+  return absl::DataLossError(absl::StrCat("the log record is damaged: ", what));
+}
+
+// A manifest and a task's snapshot are made of the same parts, so model/wire.h converts them.
+void Write(const Manifest& manifest, v1::Manifest* out) {
+  TaskSnapshot parts;
+  parts.positions = manifest.positions;
+  parts.states = manifest.states;
+  parts.staged = manifest.staged;
+  parts.counters = manifest.counters;
+  parts.watermark = manifest.watermark;
+  v1::TaskSnapshot wire;
+  ToProto(parts, &wire);
+  out->set_format(kManifestFormat);
+  out->set_generation(manifest.generation.value);
+  out->set_checkpoint_id(manifest.checkpoint.value);
+  out->set_created_ms(manifest.created_ms);
+  out->mutable_positions()->Swap(wire.mutable_positions());
+  out->mutable_states()->Swap(wire.mutable_states());
+  out->mutable_staged()->Swap(wire.mutable_staged());
+  out->mutable_counters()->swap(*wire.mutable_counters());
+  out->set_watermark_us(wire.watermark_us());
+  out->set_sources_finished(manifest.sources_finished);
+}
+
+absl::StatusOr<Manifest> Read(v1::Manifest* in) {
+  if (in->format() != kManifestFormat) {
+    return absl::DataLossError(absl::StrCat("the checkpoint has manifest format ", in->format(),
+                                            "; this version of weir reads format ", kManifestFormat,
+                                            ": run the version that wrote it, or a newer one"));
+  }
+  v1::TaskSnapshot wire;
+  wire.mutable_positions()->Swap(in->mutable_positions());
+  wire.mutable_states()->Swap(in->mutable_states());
+  wire.mutable_staged()->Swap(in->mutable_staged());
+  wire.mutable_counters()->swap(*in->mutable_counters());
+  wire.set_watermark_us(in->watermark_us());
+  WEIR_ASSIGN_OR_RETURN(TaskSnapshot parts, FromProto(wire));
+  Manifest manifest;
+  manifest.generation = Generation(in->generation());
+  manifest.checkpoint = CheckpointId(in->checkpoint_id());
+  manifest.created_ms = in->created_ms();
+  manifest.positions = std::move(parts.positions);
+  manifest.states = std::move(parts.states);
+  manifest.staged = std::move(parts.staged);
+  manifest.counters = std::move(parts.counters);
+  manifest.watermark = parts.watermark;
+  manifest.sources_finished = in->sources_finished();
+  return manifest;
+}
+
+void Write(const JobSpec& spec, v1::JobSpec* out) {
+  out->set_name(spec.name);
+  out->set_script(spec.script);
+  out->set_lineage(spec.lineage);
+  ToProto(spec.plan, out->mutable_plan());
+  out->set_submitted_ms(spec.submitted_ms);
+  out->set_request_id(spec.request_id);
+  out->set_append_to_existing(spec.append_to_existing);
+}
+
+absl::StatusOr<JobSpec> Read(const v1::JobSpec& in) {
+  JobSpec spec;
+  spec.name = in.name();
+  spec.script = in.script();
+  spec.lineage = in.lineage();
+  WEIR_ASSIGN_OR_RETURN(spec.plan, FromProto(in.plan()));
+  spec.submitted_ms = in.submitted_ms();
+  spec.request_id = in.request_id();
+  spec.append_to_existing = in.append_to_existing();
+  return spec;
+}
+
+v1::Ended::How HowOf(JobEnd how) {
+  switch (how) {
+    case JobEnd::kStopped:
+      return v1::Ended::STOPPED;
+    case JobEnd::kCancelled:
+      return v1::Ended::CANCELLED;
+    case JobEnd::kFinished:
+      return v1::Ended::FINISHED;
+    case JobEnd::kFailed:
+      return v1::Ended::FAILED;
+  }
+  CheckFailed(__FILE__, __LINE__, "known JobEnd", "");
+}
+
+absl::StatusOr<EndedRecord> Read(const v1::Ended& in) {
+  switch (in.how()) {
+    case v1::Ended::STOPPED:
+      return EndedRecord{JobEnd::kStopped, in.reason()};
+    case v1::Ended::CANCELLED:
+      return EndedRecord{JobEnd::kCancelled, in.reason()};
+    case v1::Ended::FINISHED:
+      return EndedRecord{JobEnd::kFinished, in.reason()};
+    case v1::Ended::FAILED:
+      return EndedRecord{JobEnd::kFailed, in.reason()};
+    default:
+      return absl::DataLossError(absl::StrCat("the job ended in an unknown way, ", in.how(),
+                                              ": a newer version of weir wrote the record"));
+  }
+}
+
+struct WriteBody {
+  v1::LogRecord* out;
+  void operator()(const JobSpec& spec) const { Write(spec, out->mutable_submitted()); }
+  void operator()(const StartedRecord& started) const {
+    out->mutable_started()->set_coordinator(started.coordinator);
+    out->mutable_started()->set_reason(started.reason);
+    out->mutable_started()->set_parallelism(started.parallelism);
+  }
+  void operator()(const Manifest& manifest) const { Write(manifest, out->mutable_checkpoint()); }
+  void operator()(const CommittedRecord& committed) const {
+    out->mutable_committed()->set_sink(committed.sink);
+    out->mutable_committed()->set_epoch(committed.epoch.value);
+    out->mutable_committed()->set_table_version(committed.table_version);
+  }
+  void operator()(const EndedRecord& ended) const {
+    out->mutable_ended()->set_how(HowOf(ended.how));
+    out->mutable_ended()->set_reason(ended.reason);
+  }
+};
+
+absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
+  LogRecord record;
+  record.id = in->id();
+  record.written_ms = in->written_ms();
+  switch (in->kind_case()) {
+    case v1::LogRecord::kSubmitted: {
+      WEIR_ASSIGN_OR_RETURN(record.body, Read(in->submitted()));
+      return record;
+    }
+    case v1::LogRecord::kStarted:
+      record.body = StartedRecord{in->started().coordinator(), in->started().reason(),
+                                  in->started().parallelism()};
+      return record;
+    case v1::LogRecord::kCheckpoint: {
+      WEIR_ASSIGN_OR_RETURN(record.body, Read(in->mutable_checkpoint()));
+      return record;
+    }
+    case v1::LogRecord::kCommitted:
+      record.body = CommittedRecord{in->committed().sink(), Epoch(in->committed().epoch()),
+                                    in->committed().table_version()};
+      return record;
+    case v1::LogRecord::kEnded: {
+      WEIR_ASSIGN_OR_RETURN(record.body, Read(in->ended()));
+      return record;
+    }
+    case v1::LogRecord::KIND_NOT_SET:
+      break;
+  }
+  return absl::DataLossError("the log record is of a kind that this version of weir doesn't know");
+}
+
+}  // namespace
+
+std::string EncodeLogRecord(const LogRecord& record) {
+  v1::LogRecord wire;
+  wire.set_id(record.id);
+  wire.set_written_ms(record.written_ms);
+  std::visit(WriteBody{&wire}, record.body);
+
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    WEIR_CHECK(wire.SerializeToCodedStream(&coded), "log record ", record.id);
+  }
+  const auto length = static_cast<uint32_t>(bytes.size());
+  AppendU32(kRecordFormat, &bytes);
+  AppendU32(length, &bytes);
+  AppendU32(Crc32c(bytes), &bytes);
+  bytes += kMagic;
+  return bytes;
+}
+
+absl::StatusOr<LogRecord> DecodeLogRecord(std::string_view bytes) {
+  if (bytes.size() < kTrailerBytes) return Torn("it is shorter than its trailer");
+  const std::string_view trailer = bytes.substr(bytes.size() - kTrailerBytes);
+  if (trailer.substr(12) != kMagic) return Torn("its trailer is missing");
+  if (Crc32c(bytes.substr(0, bytes.size() - 8)) != ReadU32(trailer.substr(8))) {
+    return Torn("its checksum doesn't match");
+  }
+  const uint32_t format = ReadU32(trailer);
+  if (format != kRecordFormat) {
+    return absl::DataLossError(absl::StrCat("the log record has format ", format,
+                                            "; this version of weir reads format ", kRecordFormat,
+                                            ": run the version that wrote it, or a newer one"));
+  }
+  const std::string_view body = bytes.substr(0, bytes.size() - kTrailerBytes);
+  if (body.size() != ReadU32(trailer.substr(4))) return Torn("its length doesn't match");
+  v1::LogRecord wire;
+  if (!wire.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return Torn("its body doesn't parse");
+  }
+  absl::StatusOr<LogRecord> record = Read(&wire);
+  if (record.ok() || absl::IsDataLoss(record.status())) return record;
+  return absl::DataLossError(record.status().message());
+}
+
+}  // namespace weir

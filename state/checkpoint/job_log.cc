@@ -1,0 +1,118 @@
+#include "state/checkpoint/job_log.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/blob_store.h"
+#include "base/status_macros.h"
+#include "base/string_view.h"
+
+namespace weir {
+namespace {
+
+constexpr char kJobsPrefix[] = "jobs/";
+
+std::string LogPrefix(const JobId& job) { return absl::StrCat(kJobsPrefix, job, "/log/"); }
+
+absl::Status Damaged(const std::string& name, const absl::Status& status) {
+  return absl::DataLossError(absl::StrCat(name, ": ", status.message()));
+}
+
+absl::StatusOr<LogRecord> Read(BlobStore* blobs, const std::string& name) {
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs->Get(name));
+  absl::StatusOr<LogRecord> record = DecodeLogRecord(bytes);
+  if (!record.ok()) return Damaged(name, record.status());
+  return record;
+}
+
+// What became of a record that was, or may have been, written as `name`.
+enum class Outcome { kOurs, kAnothers, kAbsent };
+
+absl::StatusOr<Outcome> ReadBack(BlobStore* blobs, const std::string& name, const std::string& id) {
+  const absl::StatusOr<LogRecord> there = Read(blobs, name);
+  if (there.ok()) return there->id == id ? Outcome::kOurs : Outcome::kAnothers;
+  if (absl::IsNotFound(there.status())) return Outcome::kAbsent;
+  return there.status();
+}
+
+// Creates `name` with `bytes`, whose record has `id`; OK when it certainly stands there.
+absl::Status Write(BlobStore* blobs, const std::string& name, const std::string& bytes,
+                   const std::string& id) {
+  absl::Status last;
+  for (int attempt = 0; attempt < kAppendAttempts; ++attempt) {
+    last = blobs->PutIfAbsent(name, bytes);
+    if (last.ok()) return last;
+    // Another record there, or an earlier attempt of ours whose outcome was unknown?
+    const absl::StatusOr<Outcome> outcome = ReadBack(blobs, name, id);
+    if (absl::IsDataLoss(outcome.status())) return outcome.status();
+    if (!outcome.ok()) continue;
+    if (*outcome == Outcome::kOurs) return absl::OkStatus();
+    if (*outcome == Outcome::kAnothers) {
+      return absl::AbortedError(absl::StrCat(name, " is another writer's record"));
+    }
+  }
+  return absl::UnavailableError(
+      absl::StrCat(name, " can't be written: ", last.message(), " (", last.code(), ")"));
+}
+
+}  // namespace
+
+std::string LogRecordName(const JobId& job, int64_t n) {
+  return absl::StrCat(LogPrefix(job), absl::StrFormat("%020d", n));
+}
+
+absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs) {
+  WEIR_ASSIGN_OR_RETURN(const auto entries, blobs->List(kJobsPrefix, ""));
+  std::set<JobId> jobs;
+  for (const BlobStore::Entry& entry : entries) {
+    const absl::string_view rest = absl::string_view(entry.name).substr(sizeof(kJobsPrefix) - 1);
+    const size_t slash = rest.find('/');
+    if (slash == rest.npos || !absl::StartsWith(rest.substr(slash), "/log/")) continue;
+    jobs.emplace(rest.substr(0, slash));
+  }
+  return std::vector<JobId>(jobs.begin(), jobs.end());
+}
+
+JobLog::JobLog(BlobStore* blobs, JobId job) : blobs_(blobs), job_(std::move(job)) {}
+
+absl::Status JobLog::CatchUp(JobLogState* state) {
+  const std::string after = state->tail == 0 ? "" : LogRecordName(job_, state->tail);
+  WEIR_ASSIGN_OR_RETURN(const auto entries, blobs_->List(LogPrefix(job_), after));
+  if (entries.empty() && state->tail == 0) {
+    return absl::NotFoundError(absl::StrCat("job ", job_, " has no log"));
+  }
+  for (const BlobStore::Entry& entry : entries) {
+    const int64_t n = state->tail + 1;
+    const std::string name = LogRecordName(job_, n);
+    if (entry.name != name) {
+      return absl::DataLossError(absl::StrCat(name, " is missing, though ", entry.name, " exists"));
+    }
+    absl::StatusOr<LogRecord> record = Read(blobs_, name);
+    if (absl::IsNotFound(record.status())) return Damaged(name, record.status());
+    WEIR_RETURN_IF_ERROR(record.status());
+    if (absl::Status status = Apply(n, *record, state); !status.ok()) return Damaged(name, status);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> JobLog::Append(const LogRecord& record, JobLogState* state) {
+  const int64_t n = state->tail + 1;
+  WEIR_RETURN_IF_ERROR(CanFollow(n, record, *state));
+  WEIR_RETURN_IF_ERROR(Write(blobs_, LogRecordName(job_, n), EncodeLogRecord(record), record.id));
+  // A record behind ours means that a successor read ours and acts for the job since.
+  const std::string next = LogRecordName(job_, n + 1);
+  const absl::StatusOr<std::string> newer = blobs_->Get(next);
+  if (newer.ok()) return absl::AbortedError(absl::StrCat(next, " is another writer's record"));
+  if (!absl::IsNotFound(newer.status())) {
+    return absl::UnavailableError(
+        absl::StrCat(next, " can't be checked: ", newer.status().message()));
+  }
+  WEIR_RETURN_IF_ERROR(Apply(n, record, state));
+  return n;
+}
+
+}  // namespace weir

@@ -1,0 +1,100 @@
+#include "tests/fakes/faulty_blob_store.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+
+namespace weir {
+
+void FaultyBlobStore::PlanPuts(std::deque<PutFault> faults) {
+  absl::MutexLock lock(&mutex_);
+  faults_ = std::move(faults);
+}
+
+void FaultyBlobStore::FailGets(int count) {
+  absl::MutexLock lock(&mutex_);
+  failing_gets_ = count;
+}
+
+void FaultyBlobStore::DeliverLate() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [name, bytes] : late_) blobs_.emplace(name, bytes);
+  late_.clear();
+}
+
+void FaultyBlobStore::Overwrite(const std::string& name, std::string bytes) {
+  absl::MutexLock lock(&mutex_);
+  blobs_[name] = std::move(bytes);
+}
+
+std::map<std::string, std::string> FaultyBlobStore::Snapshot() {
+  absl::MutexLock lock(&mutex_);
+  return blobs_;
+}
+
+absl::Status FaultyBlobStore::PutIfAbsent(const std::string& name, std::string_view bytes) {
+  absl::MutexLock lock(&mutex_);
+  PutFault fault = PutFault::kNone;
+  if (!faults_.empty()) {
+    fault = faults_.front();
+    faults_.pop_front();
+  }
+  switch (fault) {
+    case PutFault::kNone:
+      if (!blobs_.emplace(name, bytes).second) return absl::AlreadyExistsError(name);
+      return absl::OkStatus();
+    case PutFault::kUnavailable:
+      return absl::UnavailableError("the store is down");
+    case PutFault::kLost:
+      return absl::UnknownError("the answer was lost");
+    case PutFault::kDoneUnknown:
+      blobs_.emplace(name, bytes);
+      return absl::UnknownError("the answer was lost");
+    case PutFault::kLate:
+      late_.emplace_back(name, bytes);
+      return absl::UnknownError("the answer was lost");
+    case PutFault::kDenied:
+      return absl::PermissionDeniedError(name);
+  }
+  return absl::InternalError("unknown fault");
+}
+
+absl::Status FaultyBlobStore::PutFileIfAbsent(const std::string&, const std::string&) {
+  return absl::UnimplementedError("FaultyBlobStore keeps no files");
+}
+
+absl::StatusOr<std::string> FaultyBlobStore::Get(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  if (failing_gets_ > 0) {
+    --failing_gets_;
+    return absl::UnavailableError("the store is down");
+  }
+  const auto it = blobs_.find(name);
+  if (it == blobs_.end()) return absl::NotFoundError(name);
+  return it->second;
+}
+
+absl::Status FaultyBlobStore::GetToFile(const std::string&, const std::string&) {
+  return absl::UnimplementedError("FaultyBlobStore keeps no files");
+}
+
+absl::StatusOr<std::vector<BlobStore::Entry>> FaultyBlobStore::List(
+    const std::string& prefix, const std::string& start_after) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Entry> entries;
+  for (const auto& [name, bytes] : blobs_) {
+    if (absl::StartsWith(name, prefix) && name > start_after) {
+      entries.push_back({name, static_cast<int64_t>(bytes.size())});
+    }
+  }
+  return entries;
+}
+
+absl::Status FaultyBlobStore::Delete(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  blobs_.erase(name);
+  return absl::OkStatus();
+}
+
+}  // namespace weir
