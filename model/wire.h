@@ -12,9 +12,13 @@
 
 namespace weir::v1 {
 class Plan;
+class KafkaSpec;
 class TaskSnapshot;
 class TaskRestore;
-class KafkaSpec;
+class PartitionPosition;
+class InsertCounters;
+class OperatorState;
+class StagedFile;
 }  // namespace weir::v1
 
 namespace weir {
@@ -32,6 +36,16 @@ absl::StatusOr<TaskSnapshot> FromProto(const v1::TaskSnapshot& in);
 
 void ToProto(const TaskRestore& restore, v1::TaskRestore* out);
 absl::StatusOr<TaskRestore> FromProto(const v1::TaskRestore& in);
+
+// Parts of a snapshot, which manifests carry too.
+void ToProto(const PartitionPosition& position, v1::PartitionPosition* out);
+absl::StatusOr<PartitionPosition> FromProto(const v1::PartitionPosition& in);
+void ToProto(const InsertCounters& counters, v1::InsertCounters* out);
+absl::StatusOr<InsertCounters> FromProto(const v1::InsertCounters& in);
+void ToProto(const OperatorState& state, v1::OperatorState* out);
+absl::StatusOr<OperatorState> FromProto(const v1::OperatorState& in);
+void ToProto(const StagedFile& file, v1::StagedFile* out);
+absl::StatusOr<StagedFile> FromProto(const v1::StagedFile& in);
 
 }  // namespace weir
 
