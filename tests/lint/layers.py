@@ -49,7 +49,7 @@ THIRD_PARTY = {
     "grpcpp/": WIRE + ["cli/*.cc"],
     "httplib.h": ["base/http_server*.cc", "cli/http_server*.cc"],
     "librdkafka/": ["operators/source/*kafka*.cc", "cli/*kafka*.cc"],
-    "nlohmann/": ["base/*.cc", "lake/*", "cli/*"],
+    "nlohmann/": ["base/*.cc", "lake/*", "sql/pars*", "cli/*"],
     "openssl/": ["base/*.cc", "operators/*.cc"],
     "parquet/": ["lake/parquet*.cc"],
     "pg_query.h": ["sql/pars*.cc"],
