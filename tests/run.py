@@ -19,6 +19,8 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ["unit", "sim", "lint", "integration", "clients"]
 GTEST_TIMEOUT_S = 900
+# A JVM that was told to end may take a while.
+GRACE_S = 10
 
 
 @dataclasses.dataclass
@@ -138,6 +140,9 @@ def adopt_orphans():
 
 def left_running():
     counts = Counts()
+    deadline = time.monotonic() + GRACE_S
+    while living_children() and time.monotonic() < deadline:
+        time.sleep(0.1)
     while children := living_children():
         for pid, command in children:
             print(f"left running and ended: {command} (pid {pid})")
