@@ -7,13 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/civil_time.h"
-#include "absl/time/time.h"
+#include "model/time_text.h"
 
 namespace weir {
 namespace {
 
-constexpr int64_t kMicrosPerSecond = 1'000'000;
 constexpr int64_t kMicrosPerMinute = 60 * kMicrosPerSecond;
 constexpr int64_t kMicrosPerHour = 60 * kMicrosPerMinute;
 
@@ -51,16 +49,6 @@ std::string NumericText(absl::int128 unscaled, int scale) {
   return negative ? absl::StrCat("-", digits) : digits;
 }
 
-std::string TimestampText(int64_t micros) {
-  const absl::Time time = absl::FromUnixMicros(micros);
-  return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", time, absl::UTCTimeZone());
-}
-
-std::string DateText(int64_t days) {
-  const absl::CivilDay day = absl::CivilDay(1970, 1, 1) + days;
-  return absl::FormatCivilTime(day);
-}
-
 void AppendUnit(int64_t amount, const char* unit, std::string* out) {
   if (amount == 0) return;
   absl::StrAppend(out, out->empty() ? "" : " ", amount, " ", unit,
@@ -90,11 +78,11 @@ std::string IntervalText(const Interval& interval) {
 std::string IntegerText(const DataType& type, int64_t value) {
   switch (type.kind) {
     case TypeKind::kDate:
-      return absl::StrCat("DATE '", DateText(value), "'");
+      return absl::StrCat("DATE '", FormatDate(value), "'");
     case TypeKind::kTimestamp:
-      return absl::StrCat("TIMESTAMP '", TimestampText(value), "'");
+      return absl::StrCat("TIMESTAMP '", FormatTimestamp(value), "'");
     case TypeKind::kTimestamptz:
-      return absl::StrCat("TIMESTAMPTZ '", TimestampText(value), "+00'");
+      return absl::StrCat("TIMESTAMPTZ '", FormatTimestamptz(value), "'");
     default:  // Everything else that holds an integer prints as one.
       return absl::StrCat(value);
   }
