@@ -46,15 +46,18 @@ struct TableState {
   int64_t table_version = -1;          // latest
   std::optional<int64_t> app_version;  // stored transaction of the app id
   std::vector<std::string> app_ids;    // all that ever committed (unexpired)
+  // The schema given to Prepare as the table spells it. Data files are written with it: readers
+  // find columns by exact name.
+  Schema schema;
 };
 
 // Error kinds are the contract:
 //   ABORTED              someone else commits under our app id with a newer version: a zombie (us
-//   or
-//                        them); stop
+//                        or them); stop
 //   FAILED_PRECONDITION  the table's schema, protocol or properties don't allow the commit; names
-//   the
-//                        feature or column and what to do
+//                        the feature or column and what to do
+//   NOT_FOUND            Prepare only: there is no table and `create` is false
+//   INVALID_ARGUMENT     the request itself is wrong
 //   UNKNOWN              the commit may have landed: call again with the same request, it will find
 //                        out; never clean up files
 //   UNAVAILABLE          nothing happened; retry
@@ -67,13 +70,17 @@ class TableCommitter {
   virtual absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
                                              bool create) = 0;
   // Commits unless the stored version of the app id is >= commit.version. Rebases over commits of
-  // others that only add files or touch what we don't.
+  // others that only add files or touch what we don't. After Prepare, with its app id.
   virtual absl::StatusOr<CommitResult> Commit(const TableCommit& commit) = 0;
 };
 
 // A Delta table at `path` (a local directory). `clock` and `random` outlive it.
 std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
                                                    Random* random);
+
+// Whether a table at `path` could be written, as far as can be told without making anything.
+// PERMISSION_DENIED or FAILED_PRECONDITION, one sentence naming the path that is in the way.
+absl::Status CheckTablePathWritable(const std::string& path);
 
 }  // namespace weir
 

@@ -1,0 +1,112 @@
+#include "lake/delta_checkpoint.h"
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "lake/delta_log.h"
+#include "lake/delta_protocol.h"
+#include "lake/log_store.h"
+#include "lake/parquet_checkpoint.h"
+
+namespace weir {
+namespace {
+
+// PROTOCOL.md, "Action Reconciliation": a logical file is a path with a deletion vector; the last
+// action about it counts.
+using FileKey = std::pair<std::string, std::string>;
+using FileActions = std::map<FileKey, DeltaFileAction>;
+
+absl::StatusOr<CheckpointFiles> CheckpointBefore(LogStore* store, int64_t version) {
+  const int64_t hint = ReadLastCheckpointHint(store);
+  const std::string from = hint < 0 || hint > version ? "" : CheckpointFileName(hint);
+  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, store->List(from));
+  CheckpointFiles last;
+  for (const CheckpointFiles& checkpoint : ParseListing(names).checkpoints)
+    if (checkpoint.version <= version) last = checkpoint;
+  return last;
+}
+
+absl::StatusOr<FileActions> ReadFilesSince(LogStore* store, int64_t after, int64_t to) {
+  FileActions files;
+  for (int64_t version = after + 1; version <= to; ++version) {
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(CommitFileName(version)));
+    WEIR_ASSIGN_OR_RETURN(DeltaCommit commit, ParseDeltaCommit(version, bytes));
+    for (DeltaFileAction& file : commit.files)
+      files.insert_or_assign({file.path, file.deletion_vector_id}, std::move(file));
+  }
+  return files;
+}
+
+// Drops what the protocol wants dropped and counts what is added.
+class Filter {
+ public:
+  Filter(CheckpointWriter* writer, int64_t tombstones_since_ms)
+      : writer_(writer), tombstones_since_ms_(tombstones_since_ms) {}
+
+  absl::Status Add(const DeltaFileAction& file) {
+    if (!file.add && RemovedAtMs(file) < tombstones_since_ms_) return absl::OkStatus();
+    if (file.add) ++live_files_;
+    return writer_->AddFile(file);
+  }
+  int64_t live_files() const { return live_files_; }
+
+ private:
+  static int64_t RemovedAtMs(const DeltaFileAction& file) {
+    const nlohmann::json body = nlohmann::json::parse(file.json, nullptr, false);
+    const auto time = body.find("deletionTimestamp");
+    return time != body.end() && time->is_number_integer() ? time->get<int64_t>() : 0;
+  }
+
+  CheckpointWriter* const writer_;
+  const int64_t tombstones_since_ms_;
+  int64_t live_files_ = 0;
+};
+
+absl::Status AddAllFiles(LogStore* store, int64_t version, Filter* filter) {
+  WEIR_ASSIGN_OR_RETURN(const CheckpointFiles base, CheckpointBefore(store, version));
+  WEIR_ASSIGN_OR_RETURN(const FileActions newer, ReadFilesSince(store, base.version, version));
+  for (const std::string& name : base.names) {
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(name));
+    WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, [&newer, filter](const DeltaFileAction& file) {
+      if (newer.count({file.path, file.deletion_vector_id}) != 0) return absl::OkStatus();
+      return filter->Add(file);
+    }));
+  }
+  for (const auto& [key, file] : newer) WEIR_RETURN_IF_ERROR(filter->Add(file));
+  return absl::OkStatus();
+}
+
+absl::Status PointTo(LogStore* store, int64_t version, int64_t actions, int64_t bytes,
+                     int64_t live_files) {
+  if (ReadLastCheckpointHint(store) >= version) return absl::OkStatus();
+  const nlohmann::json hint = {{"version", version},
+                               {"size", actions},
+                               {"sizeInBytes", bytes},
+                               {"numOfAddFiles", live_files}};
+  return store->Replace(kLastCheckpointName, hint.dump());
+}
+
+}  // namespace
+
+absl::Status WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms) {
+  WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<CheckpointWriter> writer, OpenCheckpointWriter());
+  WEIR_RETURN_IF_ERROR(writer->AddState(state));
+  const int64_t retention_ms = TombstoneRetentionMs(state.metadata);
+  Filter filter(writer.get(), retention_ms < 0 ? 0 : now_ms - retention_ms);
+  WEIR_RETURN_IF_ERROR(AddAllFiles(store, state.version, &filter));
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, writer->Finish());
+  // Another writer's checkpoint of the same version says the same.
+  if (absl::Status put = store->PutIfAbsent(CheckpointFileName(state.version), bytes);
+      !put.ok() && !absl::IsAlreadyExists(put))
+    return put;
+  return PointTo(store, state.version, writer->actions(), static_cast<int64_t>(bytes.size()),
+                 filter.live_files());
+}
+
+}  // namespace weir

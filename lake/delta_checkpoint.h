@@ -1,0 +1,21 @@
+// Writing checkpoints of a Delta log, so that readers needn't replay it from the beginning.
+#ifndef WEIR_LAKE_DELTA_CHECKPOINT_H_
+#define WEIR_LAKE_DELTA_CHECKPOINT_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace weir {
+
+class LogStore;
+struct DeltaState;
+
+// Writes a classic checkpoint of state.version: the last checkpoint before it, streamed through,
+// and the commits since. Tombstones older than the table's retention are dropped. Then points
+// `_last_checkpoint` to it. Memory: the commits since the last checkpoint, and the new file.
+absl::Status WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms);
+
+}  // namespace weir
+
+#endif  // WEIR_LAKE_DELTA_CHECKPOINT_H_

@@ -1,0 +1,351 @@
+#include "lake/delta_committer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "lake/delta_actions.h"
+#include "lake/delta_checkpoint.h"
+#include "lake/delta_log.h"
+#include "lake/delta_protocol.h"
+#include "lake/delta_schema.h"
+
+namespace weir {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kEngineInfo[] = "weir/" WEIR_VERSION;
+
+// How often a commit is tried, other writers getting in first, before we give up for now.
+constexpr int kTriesMax = 100;
+// How often a write of unknown outcome is repeated.
+constexpr int kUnknownsMax = 3;
+// Versions are followed one by one; after this long without looking, the log is also listed, in
+// case it was cleaned in between. Retention of logs is measured in hours at least.
+constexpr int64_t kLookAroundMicros = int64_t{600} * 1'000'000;
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json AddAction(const DataFile& file) {
+  return {{"add",
+           {{"path", PercentEncodePath(file.path)},
+            {"partitionValues", Json::object()},
+            {"size", file.size},
+            {"modificationTime", file.modification_time_ms},
+            {"dataChange", true},
+            {"stats", file.stats}}}};
+}
+
+class DeltaCommitter : public TableCommitter {
+ public:
+  DeltaCommitter(const std::string& path, std::unique_ptr<LogStore> store, Clock* clock,
+                 Random* random)
+      : path_(path), store_(std::move(store)), clock_(clock), random_(random) {}
+
+  absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
+                                     bool create) override;
+  absl::StatusOr<CommitResult> Commit(const TableCommit& commit) override;
+
+ private:
+  // One call of Commit: what is wanted and what happened to it so far.
+  struct Attempt {
+    const TableCommit* commit = nullptr;
+    Json weir_info;
+    std::string txn_id;
+    int tries = 0;
+    int unknowns = 0;            // writes that may have happened
+    int64_t tried_version = -1;  // of the last write
+    bool landed = false;         // read back: a commit of this call
+    CommitResult result;
+  };
+
+  absl::Status Create(const Schema& schema);
+  absl::Status CheckTable() const;
+  absl::Status CatchUp(Attempt* attempt);
+  void Notice(const DeltaCommit& seen, Attempt* attempt);
+  std::optional<int64_t> StoredVersion() const;
+  // True when the attempt is over.
+  absl::StatusOr<bool> Try(Attempt* attempt);
+  std::string Compose(const Attempt& attempt);
+  void MaybeCheckpoint();
+  int64_t NowMs() const { return clock_->WallMicros() / 1000; }
+  absl::Status Explain(const absl::Status& status) const;
+
+  const std::string path_;
+  const std::unique_ptr<LogStore> store_;
+  Clock* const clock_;
+  Random* const random_;
+
+  bool prepared_ = false;
+  bool fenced_ = false;   // read a newer version under our app id; until the next Prepare
+  bool recheck_ = false;  // read another protocol or schema
+  Schema schema_;
+  std::string app_id_;
+  DeltaState state_;
+  int64_t checkpoint_version_ = -1;  // the last one known
+  int64_t looked_us_ = 0;            // monotonic: when the log was last read to its end
+  int64_t app_table_version_ = -1;   // that holds the stored version of our app id, if known
+  // Files committed under our app id by somebody else since Prepare, as paths in the log. A fenced
+  // generation may publish an epoch that we fold into ours: its files must not be added twice.
+  std::set<std::string> committed_by_others_;
+};
+
+// What a caller can act on; the text names the table.
+absl::Status DeltaCommitter::Explain(const absl::Status& status) const {
+  const std::string message = absl::StrCat("Delta table ", path_, ": ", status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return status;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kUnknown:
+      return absl::Status(status.code(), message);
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kPermissionDenied:
+      return absl::FailedPreconditionError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
+absl::StatusOr<TableState> DeltaCommitter::Prepare(const Schema& schema, const std::string& app_id,
+                                                   bool create) {
+  prepared_ = false;
+  absl::StatusOr<DeltaState> loaded = LoadDeltaState(store_.get(), &checkpoint_version_);
+  if (absl::IsNotFound(loaded.status())) {
+    if (!create) return absl::NotFoundError(absl::StrCat("there is no Delta table at ", path_));
+    if (absl::Status created = Create(schema); !created.ok()) return Explain(created);
+    loaded = LoadDeltaState(store_.get(), &checkpoint_version_);
+  }
+  if (!loaded.ok()) return Explain(loaded.status());
+  state_ = *std::move(loaded);
+  schema_ = schema;
+  app_id_ = app_id;
+  if (absl::Status checked = CheckTable(); !checked.ok()) return Explain(checked);
+  looked_us_ = clock_->MonotonicMicros();
+  app_table_version_ = -1;
+  committed_by_others_.clear();
+  fenced_ = false;
+  recheck_ = false;
+  prepared_ = true;
+
+  TableState out;
+  out.table_version = state_.version;
+  out.app_version = StoredVersion();
+  for (const auto& [id, txn] : state_.txns) out.app_ids.push_back(id);
+  WEIR_ASSIGN_OR_RETURN(const std::vector<DeltaColumn> columns,
+                        ParseDeltaSchema(state_.metadata.schema));
+  WEIR_ASSIGN_OR_RETURN(out.schema, MatchSchema(schema, columns));
+  return out;
+}
+
+// Somebody else may create it at the same time: whoever loses takes the winner's table.
+absl::Status DeltaCommitter::Create(const Schema& schema) {
+  if (schema.columns.empty()) return absl::InvalidArgumentError("a table needs a column");
+  DeltaMetadata metadata;
+  metadata.id = MakeUuid(*random_);
+  metadata.schema = FormatDeltaSchema(schema);
+  metadata.created_ms = NowMs();
+  const Json info = {{"commitInfo",
+                      {{"timestamp", NowMs()},
+                       {"operation", "CREATE TABLE"},
+                       {"operationParameters",
+                        {{"isManaged", "false"}, {"partitionBy", "[]"}, {"properties", "{}"}}},
+                       {"isBlindAppend", true},
+                       {"engineInfo", kEngineInfo},
+                       {"txnId", MakeUuid(*random_)}}}};
+  const std::string bytes =
+      absl::StrCat(Dump(info), "\n", FormatDeltaAction(ProtocolForNewTable(schema)), "\n",
+                   FormatDeltaAction(metadata), "\n");
+  absl::Status put;
+  for (int i = 0; i < kUnknownsMax; ++i) {
+    put = store_->PutIfAbsent(CommitFileName(0), bytes);
+    if (put.ok() || absl::IsAlreadyExists(put)) return absl::OkStatus();
+    if (!absl::IsUnknown(put)) return put;
+  }
+  return put;
+}
+
+absl::Status DeltaCommitter::CheckTable() const {
+  WEIR_RETURN_IF_ERROR(CheckAppendAllowed(state_.protocol, state_.metadata));
+  WEIR_ASSIGN_OR_RETURN(const std::vector<DeltaColumn> columns,
+                        ParseDeltaSchema(state_.metadata.schema));
+  return MatchSchema(schema_, columns).status();
+}
+
+std::optional<int64_t> DeltaCommitter::StoredVersion() const {
+  const auto it = state_.txns.find(app_id_);
+  if (it == state_.txns.end()) return std::nullopt;
+  return it->second.version;
+}
+
+absl::StatusOr<CommitResult> DeltaCommitter::Commit(const TableCommit& commit) {
+  if (!prepared_) return absl::FailedPreconditionError("Commit without a successful Prepare");
+  if (commit.app_id != app_id_)
+    return absl::InvalidArgumentError(
+        absl::StrCat("prepared for the app id ", app_id_, ", not ", commit.app_id));
+  Attempt attempt;
+  attempt.commit = &commit;
+  attempt.txn_id = MakeUuid(*random_);
+  attempt.weir_info =
+      commit.weir_info.empty() ? Json::object() : Json::parse(commit.weir_info, nullptr, false);
+  if (!attempt.weir_info.is_object())
+    return absl::InvalidArgumentError("weir_info is not a JSON object");
+  while (true) {
+    const absl::StatusOr<bool> done = Try(&attempt);
+    if (done.ok() && *done) break;
+    if (done.ok()) continue;
+    // Fenced is certain; anything else leaves open what became of an earlier write of this call.
+    if (attempt.unknowns > 0 && !absl::IsAborted(done.status()))
+      return absl::UnknownError(Explain(done.status()).message());
+    return Explain(done.status());
+  }
+  if (!attempt.result.already_there) MaybeCheckpoint();
+  return attempt.result;
+}
+
+absl::StatusOr<bool> DeltaCommitter::Try(Attempt* attempt) {
+  WEIR_RETURN_IF_ERROR(CatchUp(attempt));
+  CommitResult& result = attempt->result;
+  if (attempt->landed) return true;
+  if (const auto stored = StoredVersion(); stored && *stored >= attempt->commit->version) {
+    result.already_there = true;
+    result.table_version = app_table_version_ >= 0 ? app_table_version_ : state_.version;
+    return true;
+  }
+  if (++attempt->tries > kTriesMax)
+    return absl::UnavailableError(
+        absl::StrCat("other writers got in first ", result.rebases, " times in a row"));
+  const int64_t version = state_.version + 1;
+  const std::string bytes = Compose(*attempt);
+  WEIR_ASSIGN_OR_RETURN(const DeltaCommit landed, ParseDeltaCommit(version, bytes));
+  attempt->tried_version = version;
+  const absl::Status put = store_->PutIfAbsent(CommitFileName(version), bytes);
+  if (absl::IsAlreadyExists(put)) return false;  // CatchUp reads whose it is
+  if (absl::IsUnknown(put) && ++attempt->unknowns <= kUnknownsMax) return false;
+  WEIR_RETURN_IF_ERROR(put);
+  Apply(landed, &state_);
+  app_table_version_ = version;
+  result.table_version = version;
+  return true;
+}
+
+// Reads what others committed, and what we did without knowing.
+absl::Status DeltaCommitter::CatchUp(Attempt* attempt) {
+  const int64_t now_us = clock_->MonotonicMicros();
+  WEIR_RETURN_IF_ERROR(AdvanceDeltaState(
+      store_.get(), now_us - looked_us_ > kLookAroundMicros,
+      [this, attempt](const DeltaCommit& seen) {
+        Notice(seen, attempt);
+        return absl::OkStatus();
+      },
+      &state_));
+  looked_us_ = now_us;
+  if (fenced_)
+    return absl::AbortedError(
+        absl::StrCat("somebody else commits as ", app_id_, ", version ",
+                     StoredVersion().value_or(-1), ", while we were to commit version ",
+                     attempt->commit->version, ": this process was replaced; it must stop"));
+  if (attempt->landed) return absl::OkStatus();
+  if (attempt->tried_version >= 0 && state_.version >= attempt->tried_version)
+    ++attempt->result.rebases;
+  if (!recheck_) return absl::OkStatus();
+  WEIR_RETURN_IF_ERROR(CheckTable());
+  recheck_ = false;
+  return absl::OkStatus();
+}
+
+void DeltaCommitter::Notice(const DeltaCommit& seen, Attempt* attempt) {
+  if (seen.info && seen.info->txn_id == attempt->txn_id) {
+    attempt->landed = true;
+    attempt->result.table_version = seen.version;
+    app_table_version_ = seen.version;
+    return;
+  }
+  if (seen.protocol || seen.metadata) recheck_ = true;
+  for (const DeltaTxn& txn : seen.txns) {
+    if (txn.app_id != app_id_) continue;
+    app_table_version_ = seen.version;
+    if (txn.version > attempt->commit->version) fenced_ = true;
+    for (const DeltaFileAction& file : seen.files)
+      if (file.add) committed_by_others_.insert(file.path);
+  }
+}
+
+std::string DeltaCommitter::Compose(const Attempt& attempt) {
+  const TableCommit& commit = *attempt.commit;
+  const int64_t now_ms = NowMs();
+  std::string adds;
+  int64_t files = 0, rows = 0, bytes = 0;
+  for (const DataFile& file : commit.files) {
+    if (committed_by_others_.count(PercentEncodePath(file.path)) != 0) continue;
+    absl::StrAppend(&adds, Dump(AddAction(file)), "\n");
+    ++files;
+    rows += file.rows;
+    bytes += file.size;
+  }
+  Json info = {{"timestamp", now_ms},
+               {"operation", "STREAMING UPDATE"},
+               {"operationParameters",
+                {{"outputMode", "Append"},
+                 {"queryId", commit.app_id},
+                 {"epochId", absl::StrCat(commit.version)}}},
+               {"operationMetrics",
+                {{"numAddedFiles", absl::StrCat(files)},
+                 {"numRemovedFiles", "0"},
+                 {"numOutputRows", absl::StrCat(rows)},
+                 {"numOutputBytes", absl::StrCat(bytes)}}},
+               {"readVersion", state_.version},
+               {"isBlindAppend", true},
+               {"engineInfo", kEngineInfo},
+               {"txnId", attempt.txn_id},
+               {"weir", attempt.weir_info}};
+  if (NeedsInCommitTimestamp(state_.protocol, state_.metadata)) {
+    const int64_t previous = state_.in_commit_timestamp.value_or(0);
+    info["inCommitTimestamp"] = std::max(now_ms, previous + 1);
+  }
+  return absl::StrCat(Dump(Json{{"commitInfo", std::move(info)}}), "\n",
+                      FormatDeltaAction(DeltaTxn{commit.app_id, commit.version, now_ms}), "\n",
+                      adds);
+}
+
+// The commit stands whatever becomes of the checkpoint; the next one tries again.
+void DeltaCommitter::MaybeCheckpoint() {
+  if (state_.version - std::max<int64_t>(checkpoint_version_, 0) <
+      CheckpointInterval(state_.metadata))
+    return;
+  const absl::Status written = WriteCheckpoint(store_.get(), state_, NowMs());
+  if (written.ok()) {
+    checkpoint_version_ = state_.version;
+    return;
+  }
+  WEIR_LOG(kWarning, "checkpoint of a Delta table not written", {"table", path_},
+           {"version", state_.version}, {"error", written.ToString()});
+}
+
+}  // namespace
+
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path,
+                                                   std::unique_ptr<LogStore> store, Clock* clock,
+                                                   Random* random) {
+  return std::make_unique<DeltaCommitter>(path, std::move(store), clock, random);
+}
+
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
+                                                   Random* random) {
+  return MakeDeltaCommitter(path, MakeLocalLogStore(path), clock, random);
+}
+
+}  // namespace weir

@@ -1,0 +1,30 @@
+// Which Delta tables we may append to. Pure decisions.
+#ifndef WEIR_LAKE_DELTA_PROTOCOL_H_
+#define WEIR_LAKE_DELTA_PROTOCOL_H_
+
+#include "absl/status/status.h"
+#include "lake/delta_actions.h"
+#include "model/types.h"
+
+namespace weir {
+
+// FAILED_PRECONDITION naming the feature, property or column that keeps us from appending correctly
+// and what to do about it. A feature that a table merely lists, without using it, is no reason.
+absl::Status CheckAppendAllowed(const DeltaProtocol& protocol, const DeltaMetadata& metadata);
+
+// The lowest protocol that a new table with `schema` needs.
+DeltaProtocol ProtocolForNewTable(const Schema& schema);
+
+// The table wants a timestamp inside every commit (feature inCommitTimestamp, enabled).
+bool NeedsInCommitTimestamp(const DeltaProtocol& protocol, const DeltaMetadata& metadata);
+
+// Property `delta.checkpointInterval`, 10 when absent or not a positive number.
+int CheckpointInterval(const DeltaMetadata& metadata);
+
+// Property `delta.deletedFileRetentionDuration` in milliseconds, one week when absent; -1 (for
+// ever) when it can't be understood: keeping a tombstone too long harms nobody.
+int64_t TombstoneRetentionMs(const DeltaMetadata& metadata);
+
+}  // namespace weir
+
+#endif  // WEIR_LAKE_DELTA_PROTOCOL_H_

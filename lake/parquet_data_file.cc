@@ -1,0 +1,153 @@
+#include <arrow/api.h>
+#include <arrow/io/file.h>
+#include <arrow/util/byte_size.h>
+#include <arrow/util/io_util.h>
+#include <fcntl.h>
+#include <parquet/arrow/writer.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
+#include "base/posix_file.h"
+#include "base/status_macros.h"
+#include "lake/data_file_writer.h"
+#include "lake/file_stats.h"
+
+namespace weir {
+namespace {
+
+// A row group ends at about this many bytes as Arrow holds them; encoded and compressed it is
+// smaller, and it is what the writer keeps in memory.
+constexpr int64_t kRowGroupBytes = int64_t{64} << 20;
+constexpr int64_t kRowGroupRows = int64_t{4} << 20;
+
+class ParquetDataFile : public DataFileWriter {
+ public:
+  ParquetDataFile(const std::string& table_path, const std::string& name, const Schema& schema)
+      : table_path_(table_path),
+        name_(name),
+        path_(absl::StrCat(table_path, "/", name)),
+        schema_(schema),
+        arrow_schema_(ArrowSchema(schema)),
+        stats_(schema) {}
+
+  absl::Status Open() {
+    WEIR_RETURN_IF_ERROR(MakeDirectories(table_path_));
+    const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) return ErrnoError(errno, "creating", path_);
+    auto stream = arrow::io::FileOutputStream::Open(fd);  // owns fd
+    if (!stream.ok()) {
+      close(fd);
+      return Failed("opening", stream.status());
+    }
+    stream_ = *stream;
+    auto writer =
+        parquet::arrow::FileWriter::Open(*arrow_schema_, arrow::default_memory_pool(), stream_,
+                                         parquet::WriterProperties::Builder()
+                                             .compression(parquet::Compression::ZSTD)
+                                             ->max_row_group_length(kRowGroupRows)
+                                             ->created_by("weir")
+                                             ->build());
+    if (!writer.ok()) return Failed("opening", writer.status());
+    writer_ = *std::move(writer);
+    return absl::OkStatus();
+  }
+
+  absl::Status Write(const arrow::RecordBatch& batch) override {
+    WEIR_RETURN_IF_ERROR(CheckBatch(batch));
+    if (group_bytes_ >= kRowGroupBytes) WEIR_RETURN_IF_ERROR(EndRowGroup());
+    const auto renamed = arrow::RecordBatch::Make(arrow_schema_, batch.num_rows(), batch.columns());
+    WEIR_RETURN_IF_ERROR(Failed("writing", writer_->WriteRecordBatch(*renamed)));
+    stats_.Add(*renamed);
+    group_bytes_ += arrow::util::ReferencedBufferSize(batch).ValueOr(0);
+    return absl::OkStatus();
+  }
+
+  int64_t BytesEstimate() const override {
+    const auto position = stream_->Tell();
+    return (position.ok() ? *position : 0) + static_cast<int64_t>(group_bytes_ * ratio_);
+  }
+
+  absl::StatusOr<DataFile> Close() override {
+    WEIR_RETURN_IF_ERROR(Failpoint("lake.before_data_file_close"));
+    WEIR_RETURN_IF_ERROR(Failed("closing", writer_->Close()));
+    if (fsync(stream_->file_descriptor()) != 0) return ErrnoError(errno, "syncing", path_);
+    struct stat info;
+    if (fstat(stream_->file_descriptor(), &info) != 0) return ErrnoError(errno, "closing", path_);
+    WEIR_RETURN_IF_ERROR(Failed("closing", stream_->Close()));
+    WEIR_RETURN_IF_ERROR(SyncDirectory(table_path_));
+    WEIR_RETURN_IF_ERROR(Failpoint("lake.after_data_file_close"));
+    DataFile file;
+    file.path = name_;
+    file.size = info.st_size;
+    file.rows = stats_.rows();
+    file.modification_time_ms =
+        int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+    file.stats = stats_.ToJson();
+    return file;
+  }
+
+ private:
+  absl::Status CheckBatch(const arrow::RecordBatch& batch) const {
+    if (batch.num_columns() != schema_.size())
+      return absl::InvalidArgumentError(absl::StrCat(path_, " has ", schema_.size(),
+                                                     " columns, the batch ", batch.num_columns()));
+    for (int c = 0; c < schema_.size(); ++c) {
+      const Column& column = schema_.columns[c];
+      if (!batch.column(c)->type()->Equals(*arrow_schema_->field(c)->type()))
+        return absl::InvalidArgumentError(
+            absl::StrCat("column ", column.name, " of ", path_, " is ", ToString(column.type),
+                         ", the batch has ", batch.column(c)->type()->ToString()));
+      if (!column.nullable && batch.column(c)->null_count() > 0)
+        return absl::InvalidArgumentError(absl::StrCat("NULL in column ", column.name, " of ",
+                                                       table_path_, ", which is NOT NULL"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status EndRowGroup() {
+    const auto before = stream_->Tell();
+    WEIR_RETURN_IF_ERROR(Failed("writing", writer_->NewBufferedRowGroup()));
+    const auto after = stream_->Tell();
+    if (before.ok() && after.ok())
+      ratio_ = std::min(1.0, static_cast<double>(*after - *before) / group_bytes_);
+    group_bytes_ = 0;
+    return absl::OkStatus();
+  }
+
+  // Arrow's error with the path, and the system's reason where there was one.
+  absl::Status Failed(const char* what, const arrow::Status& status) const {
+    if (status.ok()) return absl::OkStatus();
+    const int error = arrow::internal::ErrnoFromStatus(status);
+    if (error != 0) return ErrnoError(error, what, path_);
+    return absl::InternalError(absl::StrCat(what, " ", path_, ": ", status.ToString()));
+  }
+
+  const std::string table_path_;
+  const std::string name_;
+  const std::string path_;
+  const Schema schema_;
+  const std::shared_ptr<arrow::Schema> arrow_schema_;
+  FileStats stats_;
+  std::shared_ptr<arrow::io::FileOutputStream> stream_;  // shared: so Arrow's writer wants it
+  std::unique_ptr<parquet::arrow::FileWriter> writer_;
+  int64_t group_bytes_ = 0;  // Arrow bytes in the open row group
+  double ratio_ = 1.0;       // written per Arrow byte, by the last row group
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& table_path,
+                                                             const std::string& name,
+                                                             const Schema& schema) {
+  auto file = std::make_unique<ParquetDataFile>(table_path, name, schema);
+  WEIR_RETURN_IF_ERROR(file->Open());
+  return file;
+}
+
+}  // namespace weir
