@@ -93,6 +93,14 @@ function(weir_sanitizer_support target)
   endif()
 endfunction()
 
+# weir_test_tool(<name> LINK <target>...): the program tests/tools/<name>.cc, which integration tests drive.
+function(weir_test_tool name)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/tools/${name}.cc)
+  target_link_libraries(${name} PRIVATE ${arg_LINK} weir_warnings)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+endfunction()
+
 # tests/fakes: stand-ins for the seams of base/ and model/, shared by all tests.
 function(weir_fakes)
   if(TARGET weir_fakes)

@@ -80,9 +80,9 @@ arrow::Status Append(const Json& value, arrow::ArrayBuilder* builder);
 
 arrow::Status AppendStruct(const Json& value, arrow::StructBuilder* builder) {
   ARROW_RETURN_NOT_OK(builder->Append());
-  const auto& type = static_cast<const arrow::StructType&>(*builder->type());
-  for (int f = 0; f < type.num_fields(); ++f) {
-    const auto it = value.find(type.field(f)->name());
+  const std::shared_ptr<arrow::DataType> type = builder->type();  // made for the call
+  for (int f = 0; f < type->num_fields(); ++f) {
+    const auto it = value.find(type->field(f)->name());
     ARROW_RETURN_NOT_OK(Append(it == value.end() ? Json() : *it, builder->field_builder(f)));
   }
   return arrow::Status::OK();
