@@ -83,10 +83,23 @@ void OperatorToProto(const OperatorSpec& spec, v1::OperatorSpec* out) {
 
 // --- from proto ---
 
+absl::StatusOr<KafkaSpec> ReadKafka(const v1::KafkaSpec& in) {
+  KafkaSpec spec;
+  spec.brokers = in.brokers();
+  spec.topic = in.topic();
+  WEIR_ASSIGN_IN_FIELD(
+      "", spec.start.kind,
+      EnumFromNumber("start_kind", in.start_kind(), StartPosition::Kind::kTimestamp));
+  spec.start.timestamp_ms = in.start_timestamp_ms();
+  spec.stop_at_latest = in.stop_at_latest();
+  spec.properties = {in.properties().begin(), in.properties().end()};
+  return spec;
+}
+
 absl::StatusOr<SourceOp> SourceFromProto(const v1::SourceOp& in) {
   SourceOp source;
   source.table = in.table();
-  WEIR_ASSIGN_IN_FIELD(".kafka", source.kafka, FromProto(in.kafka()));
+  WEIR_ASSIGN_IN_FIELD(".kafka", source.kafka, ReadKafka(in.kafka()));
   WEIR_ASSIGN_IN_FIELD(".declared", source.declared, FromProto(in.declared()));
   WEIR_ASSIGN_IN_FIELD(".output", source.output, FromProto(in.output()));
   WEIR_RETURN_IN_FIELD(
@@ -107,12 +120,13 @@ absl::StatusOr<SourceOp> SourceFromProto(const v1::SourceOp& in) {
   return source;
 }
 
-absl::StatusOr<AggregateCall> CallFromProto(const v1::AggregateCall& in) {
+absl::StatusOr<AggregateCall> CallFromProto(const v1::AggregateCall& in, int last_column) {
   AggregateCall call;
   WEIR_ASSIGN_IN_FIELD("", call.kind, EnumFromNumber("kind", in.kind(), AggregateKind::kBoolOr));
   const bool takes_argument = call.kind != AggregateKind::kCountStar;
-  WEIR_RETURN_IN_FIELD("", CheckRange("argument", in.argument(), takes_argument ? 0 : -1, kMaxInt));
-  WEIR_RETURN_IN_FIELD("", CheckRange("filter", in.filter(), -1, kMaxInt));
+  WEIR_RETURN_IN_FIELD("",
+                       CheckRange("argument", in.argument(), takes_argument ? 0 : -1, last_column));
+  WEIR_RETURN_IN_FIELD("", CheckRange("filter", in.filter(), -1, last_column));
   call.argument = in.argument();
   call.filter = in.filter();
   WEIR_ASSIGN_IN_FIELD(".argument_type", call.argument_type, FromProto(in.argument_type()));
@@ -120,16 +134,19 @@ absl::StatusOr<AggregateCall> CallFromProto(const v1::AggregateCall& in) {
   return call;
 }
 
-absl::StatusOr<AggregateSpec> AggregateFromProto(const v1::AggregateSpec& in) {
+// Columns are those of the partial aggregate's input: `input_columns` of them, -1 when that is not
+// known here.
+absl::StatusOr<AggregateSpec> AggregateFromProto(const v1::AggregateSpec& in, int input_columns) {
+  const int last_column = input_columns < 0 ? kMaxInt : input_columns - 1;
   AggregateSpec spec;
   spec.state_id = in.state_id();
   WEIR_RETURN_IN_FIELD(".window", CheckRange("size_us", in.window().size_us(), 1, kMaxMicros));
   WEIR_RETURN_IN_FIELD(".window", CheckRange("slide_us", in.window().slide_us(), 1, kMaxMicros));
   spec.window = {in.window().size_us(), in.window().slide_us(), in.window().origin_us()};
-  WEIR_RETURN_IN_FIELD("", CheckRange("time_column", in.time_column(), 0, kMaxInt));
+  WEIR_RETURN_IN_FIELD("", CheckRange("time_column", in.time_column(), 0, last_column));
   spec.time_column = in.time_column();
   for (int i = 0; i < in.key_columns_size(); ++i) {
-    WEIR_RETURN_IN_FIELD("", CheckRange("key_columns", in.key_columns(i), 0, kMaxInt));
+    WEIR_RETURN_IN_FIELD("", CheckRange("key_columns", in.key_columns(i), 0, last_column));
     spec.key_columns.push_back(in.key_columns(i));
   }
   WEIR_ASSIGN_IN_FIELD(".keys", spec.keys, FromProto(in.keys()));
@@ -138,11 +155,12 @@ absl::StatusOr<AggregateSpec> AggregateFromProto(const v1::AggregateSpec& in) {
                                   " names for them"));
   for (int i = 0; i < in.aggregates_size(); ++i) {
     AggregateCall call;
-    WEIR_ASSIGN_IN_FIELD(Indexed("aggregates", i), call, CallFromProto(in.aggregates(i)));
+    WEIR_ASSIGN_IN_FIELD(Indexed("aggregates", i), call,
+                         CallFromProto(in.aggregates(i), last_column));
     spec.aggregates.push_back(call);
   }
   for (int i = 0; i < in.late_columns_size(); ++i) {
-    WEIR_RETURN_IN_FIELD("", CheckRange("late_columns", in.late_columns(i), 0, kMaxInt));
+    WEIR_RETURN_IN_FIELD("", CheckRange("late_columns", in.late_columns(i), 0, last_column));
     spec.late_columns.push_back(in.late_columns(i));
   }
   WEIR_ASSIGN_IN_FIELD(".late", spec.late, FromProto(in.late()));
@@ -188,14 +206,14 @@ absl::Status BodyFromProto(const v1::OperatorSpec& in, int input_columns, Operat
     case v1::OperatorSpec::kPartialAggregate: {
       PartialAggregateOp partial;
       WEIR_ASSIGN_IN_FIELD(".partial_aggregate.spec", partial.spec,
-                           AggregateFromProto(in.partial_aggregate().spec()));
+                           AggregateFromProto(in.partial_aggregate().spec(), input_columns));
       spec->op = std::move(partial);
       return absl::OkStatus();
     }
     case v1::OperatorSpec::kFinalAggregate: {
       FinalAggregateOp final_aggregate;
       WEIR_ASSIGN_IN_FIELD(".final_aggregate.spec", final_aggregate.spec,
-                           AggregateFromProto(in.final_aggregate().spec()));
+                           AggregateFromProto(in.final_aggregate().spec(), -1));
       spec->op = std::move(final_aggregate);
       return absl::OkStatus();
     }
@@ -306,19 +324,6 @@ absl::StatusOr<Plan> ReadPlan(const v1::Plan& in) {
     plan.inserts.push_back({insert.sink(), insert.name(), insert.source_vertex()});
   }
   return plan;
-}
-
-absl::StatusOr<KafkaSpec> ReadKafka(const v1::KafkaSpec& in) {
-  KafkaSpec spec;
-  spec.brokers = in.brokers();
-  spec.topic = in.topic();
-  WEIR_ASSIGN_IN_FIELD(
-      "", spec.start.kind,
-      EnumFromNumber("start_kind", in.start_kind(), StartPosition::Kind::kTimestamp));
-  spec.start.timestamp_ms = in.start_timestamp_ms();
-  spec.stop_at_latest = in.stop_at_latest();
-  spec.properties = {in.properties().begin(), in.properties().end()};
-  return spec;
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ class FakeKafka {
   // The log. Append returns the record's offset; a payload of nullopt is a tombstone.
   int64_t Append(int32_t partition, std::optional<std::string> payload,
                  std::optional<std::string> key = std::nullopt, int64_t timestamp_ms = -1);
-  // The next `count` offsets hold no record for readers: control records, aborted or compacted ones.
+  // The next `count` offsets hold no record for readers: control records, aborted or compacted
+  // ones.
   void SkipOffsets(int32_t partition, int64_t count);
   // Records before `offset` are deleted.
   void Truncate(int32_t partition, int64_t offset);

@@ -9,7 +9,7 @@
 #include "base/blob_store.h"
 #include "base/failpoint.h"
 #include "base/posix_file.h"
-#include "tests/unit/base/temporary_directory.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace weir {
 namespace {

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <vector>
 
-#include "tests/unit/base/temporary_directory.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace weir {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/memory_budget.h"
 #include "base/posix_file.h"
 #include "base/random.h"
-#include "tests/unit/base/temporary_directory.h"
+#include "tests/fakes/temporary_directory.h"
 
 namespace weir {
 namespace {

@@ -1,6 +1,6 @@
 // A fresh directory, removed with its content at the end of the test.
-#ifndef WEIR_TESTS_UNIT_BASE_TEMPORARY_DIRECTORY_H_
-#define WEIR_TESTS_UNIT_BASE_TEMPORARY_DIRECTORY_H_
+#ifndef WEIR_TESTS_FAKES_TEMPORARY_DIRECTORY_H_
+#define WEIR_TESTS_FAKES_TEMPORARY_DIRECTORY_H_
 
 #include <filesystem>
 #include <string>
@@ -31,4 +31,4 @@ class TemporaryDirectory {
 
 }  // namespace weir
 
-#endif  // WEIR_TESTS_UNIT_BASE_TEMPORARY_DIRECTORY_H_
+#endif  // WEIR_TESTS_FAKES_TEMPORARY_DIRECTORY_H_
