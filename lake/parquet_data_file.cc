@@ -23,7 +23,7 @@ namespace {
 
 // A row group ends at about this many bytes as Arrow holds them; encoded and compressed it is
 // smaller, and it is what the writer keeps in memory.
-constexpr int64_t kRowGroupBytes = int64_t{64} << 20;
+constexpr int64_t kRowGroupBytes = int64_t{32} << 20;
 constexpr int64_t kRowGroupRows = int64_t{4} << 20;
 
 class ParquetDataFile : public DataFileWriter {

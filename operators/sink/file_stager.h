@@ -1,0 +1,60 @@
+// Rows on their way into data files: taken on the slot thread, written on the I/O pool.
+#ifndef WEIR_OPERATORS_SINK_FILE_STAGER_H_
+#define WEIR_OPERATORS_SINK_FILE_STAGER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "arrow/type_fwd.h"
+#include "lake/table_committer.h"
+#include "model/types.h"
+
+namespace weir {
+
+class IoPool;
+class Random;
+
+// Writes batches in the order they were added, into files that roll at kDataFileBytesMax and end at
+// each Cut.
+//
+// One thread (the slot's) makes all calls but those of the functions that Cut returns. Not a
+// Strand: a function that waited on the pool for work queued on the same pool could wait for
+// itself, so whoever needs the queue to move takes over the writing.
+//
+// The destructor waits for nothing: batches not yet written are dropped and the open file stays
+// behind, referenced by nothing.
+class FileStager {
+ public:
+  // `io` and `random` outlive the stager and the work it queued.
+  FileStager(IoPool* io, Random* random, const std::string& table_path, const Schema& schema);
+  ~FileStager();
+  FileStager(const FileStager&) = delete;
+  FileStager& operator=(const FileStager&) = delete;
+
+  // Columns by position, as ArrowSchema(schema). `bytes`: what the batch holds in memory.
+  void Add(std::shared_ptr<arrow::RecordBatch> batch, int64_t bytes);
+  // Bytes added and not yet handed to a file.
+  int64_t queued_bytes() const;
+  // The first error of a write; everything added since is dropped.
+  absl::Status status() const;
+
+  // Ends the current file behind what was added so far. The result, run once on the I/O pool,
+  // writes what is left of that and returns the files closed since the previous cut, durable. Empty
+  // when there are none to come.
+  using FinishCut = std::function<absl::StatusOr<std::vector<DataFile>>()>;
+  FinishCut Cut();
+
+ private:
+  struct State;
+  const std::shared_ptr<State> state_;  // shared with queued work, which may outlive the stager
+  bool added_since_cut_ = false;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_OPERATORS_SINK_FILE_STAGER_H_
