@@ -105,6 +105,8 @@ std::shared_ptr<arrow::Array> TakeSlices(const std::shared_ptr<arrow::Array>& ar
   return *std::move(joined);
 }
 
+}  // namespace
+
 std::shared_ptr<arrow::Array> TakeArray(const std::shared_ptr<arrow::Array>& array,
                                         const Rows& rows) {
   const arrow::ArrayData& data = *array->data();
@@ -131,6 +133,8 @@ std::shared_ptr<arrow::Array> TakeArray(const std::shared_ptr<arrow::Array>& arr
   const int64_t nulls = buffers[0] == nullptr ? 0 : arrow::kUnknownNullCount;
   return arrow::MakeArray(arrow::ArrayData::Make(array->type(), count, std::move(buffers), nulls));
 }
+
+namespace {
 
 bool IsContiguous(const Rows& rows) {
   for (size_t i = 1; i < rows.size(); ++i)

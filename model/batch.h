@@ -58,6 +58,10 @@ struct Batch {
   int64_t ByteSize() const;
 };
 
+// Row i is row rows[i] of `array`. Always a copy.
+std::shared_ptr<arrow::Array> TakeArray(const std::shared_ptr<arrow::Array>& array,
+                                        const std::vector<uint32_t>& rows);
+
 // The rows of `batch` at `rows` (ascending or not), raw positions included.
 Batch TakeRows(const Batch& batch, const std::vector<uint32_t>& rows);
 
