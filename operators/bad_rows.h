@@ -30,10 +30,14 @@ inline constexpr char kBadExpression[] = "expression";
 absl::Status FatalError(std::string_view message);
 bool IsFatal(const absl::Status& status);
 
+// The accounts of the INSERTs that an operator serves: spec.insert's, or, when it is -1, of every
+// INSERT that reads the task's vertex.
+std::vector<InsertCounters*> AccountsOf(const OperatorSpec& spec, const OperatorContext& context);
+
 // Slot thread of its operator only.
 class BadRowReporter {
  public:
-  // Counts for spec.insert, or, when it is -1, for every INSERT that reads the task's vertex.
+  // Counts for AccountsOf(spec, context). `context` outlives this.
   BadRowReporter(const OperatorSpec& spec, const OperatorContext& context);
 
   // Record `row` of `raw` is bad. Under kFail returns a FatalError naming topic, partition, offset
