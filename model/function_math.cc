@@ -20,12 +20,15 @@ void AddRounding(FunctionTable& table) {
 }
 
 void AddGreatest(FunctionTable& table) {
-  constexpr SignatureTraits kVariadic{
-      .strict = false, .variadic = true, .rule = ResultRule::kFirstArgument};
   for (std::string_view name : {"greatest", "least"}) {
     for (TypeKind kind : {kBoolean, kSmallint, kInteger, kBigint, kReal, kDouble, kNumeric, kText,
                           kBytea, kDate, kTimestamp, kTimestamptz, kUuid}) {
-      table.Add(name, {kind}, kNull, kVariadic);
+      // Only numbers of very different scales fail, when the common type needs over 38 digits.
+      table.Add(name, {kind}, kNull,
+                {.fallible = kind == kNumeric,
+                 .strict = false,
+                 .variadic = true,
+                 .rule = ResultRule::kFirstArgument});
     }
   }
 }
