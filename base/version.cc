@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace weir {
+
+const char* Version() { return WEIR_VERSION; }
+
+}  // namespace weir

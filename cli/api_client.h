@@ -1,0 +1,92 @@
+// Calls of the cluster's API, with its errors as Status.
+#ifndef WEIR_CLI_API_CLIENT_H_
+#define WEIR_CLI_API_CLIENT_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace grpc {
+class ClientContext;
+class Status;
+}  // namespace grpc
+
+namespace weir::v1 {
+class CancelRequest;
+class Checkpoint;
+class ClusterStatus;
+class ExplainRequest;
+class ExplainResponse;
+class GetJobRequest;
+class GetStatusRequest;
+class Job;
+class ListCheckpointsRequest;
+class ListCheckpointsResponse;
+class ListJobsRequest;
+class ListJobsResponse;
+class ListWorkersRequest;
+class ListWorkersResponse;
+class RescaleRequest;
+class StopRequest;
+class SubmitRequest;
+class TriggerCheckpointRequest;
+class WatchRequest;
+}  // namespace weir::v1
+
+namespace weir {
+
+using Deadline = std::chrono::system_clock::time_point;
+
+// One thread. A call goes to the first of the addresses that answers, and from then on there first.
+// Every call may be repeated when the connection breaks: a submit carries its request_id.
+//
+// Errors have the API's code and its message, with the places of a BadRequest, one a line. When no
+// coordinator answers: UNAVAILABLE, with what to do next; IsUnreachable tells it from an
+// UNAVAILABLE that a coordinator sent.
+class ApiClient {
+ public:
+  // INVALID_ARGUMENT when `addresses` ("host:port[,host:port...]") can't be read. Connects later.
+  static absl::StatusOr<std::unique_ptr<ApiClient>> Make(const std::string& addresses);
+  ~ApiClient();
+
+  absl::StatusOr<v1::Job> Submit(const v1::SubmitRequest& request);
+  absl::StatusOr<v1::Job> Get(const v1::GetJobRequest& request);
+  absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request);
+  absl::StatusOr<v1::Job> Stop(const v1::StopRequest& request);
+  absl::StatusOr<v1::Job> Cancel(const v1::CancelRequest& request);
+  absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
+  absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
+      const v1::ListCheckpointsRequest& request);
+  absl::StatusOr<v1::Checkpoint> TriggerCheckpoint(const v1::TriggerCheckpointRequest& request,
+                                                   Deadline deadline);
+  absl::StatusOr<v1::Job> Rescale(const v1::RescaleRequest& request);
+  absl::StatusOr<v1::ClusterStatus> GetStatus(const v1::GetStatusRequest& request);
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
+
+  // Calls `on_job` for every update until the server ends the stream (OK), `on_job` returns false
+  // (OK), or the deadline passes (DEADLINE_EXCEEDED).
+  absl::Status Watch(const v1::WatchRequest& request, Deadline deadline,
+                     const std::function<bool(const v1::Job&)>& on_job);
+
+ private:
+  struct Server;
+  explicit ApiClient(std::vector<std::unique_ptr<Server>> servers);
+  template <class Response, class Call>
+  absl::StatusOr<Response> Unary(Deadline deadline, Call call);
+  // Runs `attempt` against the addresses in turn until one is reached.
+  absl::Status Reach(const std::function<absl::Status(Server&)>& attempt);
+
+  std::vector<std::unique_ptr<Server>> servers_;  // the last one that answered first
+};
+
+// Whether no coordinator answered at all.
+bool IsUnreachable(const absl::Status& status);
+
+}  // namespace weir
+
+#endif  // WEIR_CLI_API_CLIENT_H_

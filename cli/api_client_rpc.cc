@@ -1,0 +1,241 @@
+#include <google/rpc/error_details.pb.h>
+#include <google/rpc/status.pb.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/address.h"
+#include "base/status_macros.h"
+#include "cli/api_client.h"
+#include "weir/v1/job.grpc.pb.h"
+
+namespace weir {
+namespace {
+
+// Submit asks the sources and tables, so it may take a while.
+constexpr std::chrono::seconds kSubmitTimeout{120};
+constexpr std::chrono::seconds kCallTimeout{30};
+constexpr int kConnectTimeoutMs = 5000;
+// A connection that broke under a call is tried again that often.
+constexpr int kAttempts = 4;
+constexpr std::chrono::milliseconds kPause{250};
+constexpr char kUnreachablePayload[] = "weir/unreachable";
+constexpr char kBrokenPayload[] = "weir/broken";
+
+Deadline In(std::chrono::seconds timeout) { return std::chrono::system_clock::now() + timeout; }
+
+// "wrong_type at 3:14: ..." lines of BadRequest that the message doesn't already contain.
+void AppendDetails(const grpc::Status& status, std::string* message, std::string* reason) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return;
+  for (const google::protobuf::Any& detail : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::BadRequest bad_request;
+    if (detail.UnpackTo(&info)) {
+      *reason = info.reason();
+    } else if (detail.UnpackTo(&bad_request)) {
+      for (const auto& violation : bad_request.field_violations()) {
+        if (absl::StrContains(*message, violation.description())) continue;
+        absl::StrAppend(message, "\n  ", violation.field(), ": ", violation.description());
+      }
+    }
+  }
+}
+
+absl::Status ToStatus(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  std::string message = status.error_message();
+  std::string reason;
+  AppendDetails(status, &message, &reason);
+  absl::Status out(static_cast<absl::StatusCode>(status.error_code()), message);
+  // The API gives a reason with every error it makes; without one the transport speaks.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && reason.empty()) {
+    const bool never_connected = absl::StrContains(message, "failed to connect") ||
+                                 absl::StrContains(message, "DNS resolution failed");
+    out.SetPayload(never_connected ? kUnreachablePayload : kBrokenPayload, absl::Cord());
+  }
+  return out;
+}
+
+bool IsBroken(const absl::Status& status) { return status.GetPayload(kBrokenPayload).has_value(); }
+
+// "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:7070: Failed to connect
+// to remote host: Connection refused" → "Connection refused".
+std::string CauseOf(const absl::Status& status) {
+  const std::string message(status.message());
+  const size_t colon = message.rfind(": ");
+  return colon == std::string::npos ? message : message.substr(colon + 2);
+}
+
+}  // namespace
+
+struct ApiClient::Server {
+  std::string address;
+  std::unique_ptr<v1::JobService::Stub> jobs;
+  std::unique_ptr<v1::ClusterService::Stub> cluster;
+};
+
+bool IsUnreachable(const absl::Status& status) {
+  return status.GetPayload(kUnreachablePayload).has_value() || IsBroken(status);
+}
+
+absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& addresses) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a cluster is not the web
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  std::vector<std::unique_ptr<Server>> servers;
+  for (const absl::string_view piece : absl::StrSplit(addresses, ',')) {
+    const std::string address(absl::StripAsciiWhitespace(piece));
+    const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
+    if (!parsed.ok() || parsed->port == 0)
+      return absl::InvalidArgumentError(absl::StrCat("--coordinator: '", address,
+                                                     "' is not an address; accepted is "
+                                                     "HOST:PORT[,HOST:PORT...], such as "
+                                                     "127.0.0.1:7070"));
+    const auto channel =
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    servers.push_back(std::make_unique<Server>(
+        Server{address, v1::JobService::NewStub(channel), v1::ClusterService::NewStub(channel)}));
+  }
+  return std::unique_ptr<ApiClient>(new ApiClient(std::move(servers)));
+}
+
+ApiClient::ApiClient(std::vector<std::unique_ptr<Server>> servers) : servers_(std::move(servers)) {}
+
+ApiClient::~ApiClient() = default;
+
+absl::Status ApiClient::Reach(const std::function<absl::Status(Server&)>& attempt) {
+  absl::Status last;
+  for (int round = 0; round < kAttempts; ++round) {
+    bool broken = false;
+    for (size_t i = 0; i < servers_.size(); ++i) {
+      last = attempt(*servers_[i]);
+      if (!IsUnreachable(last)) {
+        std::rotate(servers_.begin(), servers_.begin() + i, servers_.begin() + i + 1);
+        return last;
+      }
+      broken = broken || IsBroken(last);
+    }
+    if (!broken) break;  // nobody listens: asking again at once won't help
+    std::this_thread::sleep_for(kPause);
+  }
+  const std::string addresses = absl::StrJoin(
+      servers_, ", ", [](std::string* out, const auto& server) { *out += server->address; });
+  absl::Status status = absl::UnavailableError(absl::StrCat(
+      "cannot reach a coordinator at ", addresses, " (", CauseOf(last),
+      "); start one with `weir dev`, or name yours with --coordinator or WEIR_COORDINATOR"));
+  status.SetPayload(kUnreachablePayload, absl::Cord());
+  return status;
+}
+
+template <class Response, class Call>
+absl::StatusOr<Response> ApiClient::Unary(Deadline deadline, Call call) {
+  Response response;
+  WEIR_RETURN_IF_ERROR(Reach([&](Server& server) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    return ToStatus(call(server, &context, &response));
+  }));
+  return response;
+}
+
+absl::StatusOr<v1::Job> ApiClient::Submit(const v1::SubmitRequest& request) {
+  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->Submit(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::Job> ApiClient::Get(const v1::GetJobRequest& request) {
+  return Unary<v1::Job>(In(kCallTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->Get(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::ListJobsResponse> ApiClient::List(const v1::ListJobsRequest& request) {
+  return Unary<v1::ListJobsResponse>(In(kCallTimeout),
+                                     [&](Server& s, auto* context, auto* response) {
+                                       return s.jobs->List(context, request, response);
+                                     });
+}
+
+absl::StatusOr<v1::Job> ApiClient::Stop(const v1::StopRequest& request) {
+  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->Stop(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::Job> ApiClient::Cancel(const v1::CancelRequest& request) {
+  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->Cancel(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::ExplainResponse> ApiClient::Explain(const v1::ExplainRequest& request) {
+  return Unary<v1::ExplainResponse>(In(kSubmitTimeout),
+                                    [&](Server& s, auto* context, auto* response) {
+                                      return s.jobs->Explain(context, request, response);
+                                    });
+}
+
+absl::StatusOr<v1::ListCheckpointsResponse> ApiClient::ListCheckpoints(
+    const v1::ListCheckpointsRequest& request) {
+  return Unary<v1::ListCheckpointsResponse>(
+      In(kCallTimeout), [&](Server& s, auto* context, auto* response) {
+        return s.jobs->ListCheckpoints(context, request, response);
+      });
+}
+
+absl::StatusOr<v1::Checkpoint> ApiClient::TriggerCheckpoint(
+    const v1::TriggerCheckpointRequest& request, Deadline deadline) {
+  return Unary<v1::Checkpoint>(deadline, [&](Server& s, auto* context, auto* response) {
+    return s.jobs->TriggerCheckpoint(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::Job> ApiClient::Rescale(const v1::RescaleRequest& request) {
+  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->Rescale(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::ClusterStatus> ApiClient::GetStatus(const v1::GetStatusRequest& request) {
+  return Unary<v1::ClusterStatus>(In(kCallTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.cluster->GetStatus(context, request, response);
+  });
+}
+
+absl::StatusOr<v1::ListWorkersResponse> ApiClient::ListWorkers(
+    const v1::ListWorkersRequest& request) {
+  return Unary<v1::ListWorkersResponse>(In(kCallTimeout),
+                                        [&](Server& s, auto* context, auto* response) {
+                                          return s.cluster->ListWorkers(context, request, response);
+                                        });
+}
+
+absl::Status ApiClient::Watch(const v1::WatchRequest& request, Deadline deadline,
+                              const std::function<bool(const v1::Job&)>& on_job) {
+  return Reach([&](Server& server) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    const auto stream = server.jobs->Watch(&context, request);
+    v1::Job job;
+    while (stream->Read(&job)) {
+      if (on_job(job)) continue;
+      context.TryCancel();
+      while (stream->Read(&job)) {
+      }
+      stream->Finish();
+      return absl::OkStatus();
+    }
+    return ToStatus(stream->Finish());
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,26 @@
+// The commands that talk to a cluster through its API. Each Add function adds subcommands whose
+// callbacks run the command and set *exit_code; the references outlive the app's parse.
+#ifndef WEIR_CLI_CLIENT_COMMANDS_H_
+#define WEIR_CLI_CLIENT_COMMANDS_H_
+
+#include "cli/console.h"
+
+namespace CLI {
+class App;
+}
+
+namespace weir {
+
+// submit, list, get, explain, watch, wait, stop, cancel, checkpoint, checkpoints, rescale.
+void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& console,
+                    int* exit_code);
+// list. `worker` has flags of its own for the server, --coordinator among them.
+void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console& console,
+                       int* exit_code);
+// status.
+void AddClusterCommands(CLI::App& cluster, const ClientFlags& flags, const Console& console,
+                        int* exit_code);
+
+}  // namespace weir
+
+#endif  // WEIR_CLI_CLIENT_COMMANDS_H_

@@ -1,0 +1,44 @@
+#include "cli/client_session.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/cord.h"
+#include "cli/api_client.h"
+#include "cli/exit_code.h"
+
+namespace weir {
+namespace {
+
+constexpr char kUsagePayload[] = "weir/usage";
+
+}  // namespace
+
+absl::Status UsageError(const std::string& message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kUsagePayload, absl::Cord());
+  return status;
+}
+
+void ClientSession::PrintJson(const nlohmann::ordered_json& json) const {
+  // Text from outside may not be UTF-8; a replaced byte is better than no output.
+  out() << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
+}
+
+int RunWithApi(const ClientFlags& flags, const Console& console,
+               const std::function<absl::StatusOr<int>(ClientSession&)>& command) {
+  const auto fail = [&](const absl::Status& status) {
+    *console.err << "weir: " << status.message() << "\n";
+    const bool is_usage = status.GetPayload(kUsagePayload).has_value();
+    return is_usage ? kExitUsage : ExitCodeOf(status.code());
+  };
+  absl::StatusOr<std::unique_ptr<ApiClient>> api = ApiClient::Make(flags.coordinator);
+  if (!api.ok()) {
+    fail(api.status());
+    return kExitUsage;
+  }
+  ClientSession session(api->get(), flags, console);
+  const absl::StatusOr<int> exit_code = command(session);
+  return exit_code.ok() ? *exit_code : fail(exit_code.status());
+}
+
+}  // namespace weir

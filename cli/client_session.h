@@ -1,0 +1,45 @@
+// One client command at work: the API, and where to print.
+#ifndef WEIR_CLI_CLIENT_SESSION_H_
+#define WEIR_CLI_CLIENT_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <ostream>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cli/console.h"
+
+namespace weir {
+
+class ApiClient;
+
+class ClientSession {
+ public:
+  ClientSession(ApiClient* api, const ClientFlags& flags, const Console& console)
+      : api_(api), flags_(flags), console_(console) {}
+  ApiClient& api() { return *api_; }
+  const Console& console() const { return console_; }
+  bool json() const { return flags_.json(); }
+  std::ostream& out() const { return *console_.out; }
+  std::ostream& err() const { return *console_.err; }
+  // Indented, with a line end.
+  void PrintJson(const nlohmann::ordered_json& json) const;
+
+ private:
+  ApiClient* const api_;
+  const ClientFlags& flags_;
+  const Console& console_;
+};
+
+// INVALID_ARGUMENT that is the caller's own, not the cluster's: exit code 2.
+absl::Status UsageError(const std::string& message);
+
+// Runs `command`, prints its error as "weir: ..." and returns the exit code.
+int RunWithApi(const ClientFlags& flags, const Console& console,
+               const std::function<absl::StatusOr<int>(ClientSession&)>& command);
+
+}  // namespace weir
+
+#endif  // WEIR_CLI_CLIENT_SESSION_H_

@@ -1,0 +1,22 @@
+// The `weir` binary.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "base/failpoint.h"
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+
+int main(int argc, char** argv) {
+  if (const char* spec = std::getenv("WEIR_FAILPOINTS"); spec != nullptr) {
+    if (const absl::Status status = weir::ArmFailpoints(spec); !status.ok()) {
+      std::cerr << "weir: " << status.message() << "\n";
+      return weir::kExitUsage;
+    }
+  }
+  const weir::Console console{&std::cin, &std::cout, &std::cerr, isatty(STDOUT_FILENO) == 1};
+  return weir::RunCommandLine({argv + 1, argv + argc}, console, nullptr);
+}
