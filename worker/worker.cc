@@ -99,7 +99,10 @@ class WorkerImpl : public Worker, public ControlHandler {
   }
 
   ~WorkerImpl() override {
-    Stop();
+    {
+      absl::MutexLock lock(&mutex_);
+      ending_ = true;
+    }
     if (heartbeat_.joinable()) heartbeat_.join();
     std::unique_ptr<CoordinatorLink> link;
     {
@@ -123,16 +126,9 @@ class WorkerImpl : public Worker, public ControlHandler {
     return link_ != nullptr && link_->connected();
   }
 
-  absl::Status Wait() override {
+  absl::Status failure() const override {
     absl::MutexLock lock(&mutex_);
-    auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ending_; };
-    mutex_.Await(absl::Condition(&over));
     return given_up_;
-  }
-
-  void Stop() override {
-    absl::MutexLock lock(&mutex_);
-    ending_ = true;
   }
 
   // ControlHandler, on the control thread.
@@ -142,7 +138,6 @@ class WorkerImpl : public Worker, public ControlHandler {
     if (blobs_ != nullptr) return;
     absl::StatusOr<std::unique_ptr<BlobStore>> opened = OpenBlobStore(data_uri);
     if (!opened.ok()) {
-      ending_ = true;
       given_up_ = absl::FailedPreconditionError(
           absl::StrCat("the cluster's data at ", data_uri,
                        " can't be used from this worker: ", opened.status().message()));
@@ -225,7 +220,6 @@ class WorkerImpl : public Worker, public ControlHandler {
   void OnGivenUp(const absl::Status& why) override {
     absl::MutexLock lock(&mutex_);
     given_up_ = why;
-    ending_ = true;
   }
 
  private:

@@ -35,9 +35,8 @@ class Worker {
   virtual const std::string& address() const = 0;
   // Registered with a coordinator right now.
   virtual bool registered() const = 0;
-  // Waits until the worker gave up (registration refused, no coordinator), or `Stop` was called.
-  virtual absl::Status Wait() = 0;
-  virtual void Stop() = 0;
+  // Why the worker gave up (registration refused, no coordinator); OK while it hasn't.
+  virtual absl::Status failure() const = 0;
 };
 
 // FAILED_PRECONDITION when the port is taken or the cache directory can't be written.
