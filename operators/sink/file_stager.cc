@@ -39,13 +39,14 @@ struct Item {
 }  // namespace
 
 struct FileStager::State {
-  State(IoPool* io_pool, Random* r, const std::string& path, const Schema& s)
-      : io(io_pool), random(r), table_path(path), schema(s) {}
+  State(IoPool* io_pool, Random* r, const std::string& path, const Schema& s, int64_t bytes_max)
+      : io(io_pool), random(r), table_path(path), schema(s), file_bytes_max(bytes_max) {}
 
   IoPool* const io;
   Random* const random;
   const std::string table_path;
   const Schema schema;
+  const int64_t file_bytes_max;
   std::atomic<int64_t> queued_bytes{0};
   std::atomic<bool> dropped{false};  // the stager is gone
 
@@ -72,8 +73,8 @@ struct FileStager::State {
 };
 
 FileStager::FileStager(IoPool* io, Random* random, const std::string& table_path,
-                       const Schema& schema)
-    : state_(std::make_shared<State>(io, random, table_path, schema)) {}
+                       const Schema& schema, int64_t file_bytes_max)
+    : state_(std::make_shared<State>(io, random, table_path, schema, file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
 
@@ -162,7 +163,7 @@ absl::Status FileStager::State::Write(const arrow::RecordBatch& batch) {
     WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(table_path, name, schema));
   }
   WEIR_RETURN_IF_ERROR(open_file->Write(batch));
-  return open_file->BytesEstimate() < kDataFileBytesMax ? absl::OkStatus() : CloseFile();
+  return open_file->BytesEstimate() < file_bytes_max ? absl::OkStatus() : CloseFile();
 }
 
 absl::Status FileStager::State::CloseFile() {

@@ -19,7 +19,7 @@ namespace weir {
 class IoPool;
 class Random;
 
-// Writes batches in the order they were added, into files that roll at kDataFileBytesMax and end at
+// Writes batches in the order they were added, into files that roll at `file_bytes_max` and end at
 // each Cut.
 //
 // One thread (the slot's) makes all calls but those of the functions that Cut returns. Not a
@@ -31,7 +31,8 @@ class Random;
 class FileStager {
  public:
   // `io` and `random` outlive the stager and the work it queued.
-  FileStager(IoPool* io, Random* random, const std::string& table_path, const Schema& schema);
+  FileStager(IoPool* io, Random* random, const std::string& table_path, const Schema& schema,
+             int64_t file_bytes_max);
   ~FileStager();
   FileStager(const FileStager&) = delete;
   FileStager& operator=(const FileStager&) = delete;

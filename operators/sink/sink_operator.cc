@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "lake/data_file_writer.h"
 #include "operators/bad_rows.h"
 #include "operators/sink/file_stager.h"
 
@@ -76,7 +77,8 @@ absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestor
   context_ = context;
   for (int c = 0; c < sink_.schema.size(); ++c)
     if (!sink_.schema.columns[c].nullable) not_null_.push_back(c);
-  stager_ = std::make_unique<FileStager>(context_.io, context_.random, sink_.path, sink_.schema);
+  stager_ = std::make_unique<FileStager>(context_.io, context_.random, sink_.path, sink_.schema,
+                                         kDataFileBytesMax);
   const VertexSpec& vertex = context_.plan->vertices[context_.task.vertex];
   if (!vertex.has_source() || sink_.role != SinkRole::kMain) return absl::OkStatus();
   for (const OperatorInput& input : spec_.inputs) {
