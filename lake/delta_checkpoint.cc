@@ -22,14 +22,20 @@ namespace {
 using FileKey = std::pair<std::string, std::string>;
 using FileActions = std::map<FileKey, DeltaFileAction>;
 
-absl::StatusOr<CheckpointFiles> CheckpointBefore(LogStore* store, int64_t version) {
-  const int64_t hint = ReadLastCheckpointHint(store);
-  const std::string from = hint < 0 || hint > version ? "" : CheckpointFileName(hint);
-  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, store->List(from));
+CheckpointFiles LastUpTo(int64_t version, const LogListing& listing) {
   CheckpointFiles last;
-  for (const CheckpointFiles& checkpoint : ParseListing(names).checkpoints)
+  for (const CheckpointFiles& checkpoint : listing.checkpoints)
     if (checkpoint.version <= version) last = checkpoint;
   return last;
+}
+
+absl::StatusOr<CheckpointFiles> CheckpointBefore(LogStore* store, int64_t version) {
+  WEIR_ASSIGN_OR_RETURN(const LogListing listing, ListLog(store));
+  CheckpointFiles last = LastUpTo(version, listing);
+  if (last.version >= 0) return last;
+  // The hint may name a newer one, of another writer.
+  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, store->List(""));
+  return LastUpTo(version, ParseListing(names));
 }
 
 absl::StatusOr<FileActions> ReadFilesSince(LogStore* store, int64_t after, int64_t to) {

@@ -81,19 +81,6 @@ absl::StatusOr<DeltaCommit> ReadCommit(LogStore* store, int64_t version) {
   return ParseDeltaCommit(version, bytes);
 }
 
-// The listing from the checkpoint named by the hint on; all of it when that one isn't there.
-absl::StatusOr<LogListing> ListFromHint(LogStore* store) {
-  const int64_t hint = ReadLastCheckpointHint(store);
-  if (hint >= 0) {
-    WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                          store->List(absl::StrFormat("%020d", hint)));
-    LogListing listing = ParseListing(names);
-    if (!listing.checkpoints.empty()) return listing;
-  }
-  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, store->List(""));
-  return ParseListing(names);
-}
-
 // Only a timestamp of the newest commit matters, and a checkpoint doesn't carry one.
 absl::Status ReadMissingTimestamp(LogStore* store, DeltaState* state) {
   if (state->in_commit_timestamp || !state->protocol.writer_features) return absl::OkStatus();
@@ -154,8 +141,20 @@ int64_t ReadLastCheckpointHint(LogStore* store) {
   return version->get<int64_t>();
 }
 
+absl::StatusOr<LogListing> ListLog(LogStore* store) {
+  const int64_t hint = ReadLastCheckpointHint(store);
+  if (hint >= 0) {
+    WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                          store->List(absl::StrFormat("%020d", hint)));
+    LogListing listing = ParseListing(names);
+    if (!listing.checkpoints.empty()) return listing;
+  }
+  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, store->List(""));
+  return ParseListing(names);
+}
+
 absl::StatusOr<DeltaState> LoadDeltaState(LogStore* store, int64_t* checkpoint_version) {
-  WEIR_ASSIGN_OR_RETURN(const LogListing listing, ListFromHint(store));
+  WEIR_ASSIGN_OR_RETURN(const LogListing listing, ListLog(store));
   if (listing.commits.empty() && listing.checkpoints.empty())
     return absl::NotFoundError("there is no Delta log");
   DeltaState state;

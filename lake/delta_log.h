@@ -54,6 +54,9 @@ LogListing ParseListing(const std::vector<std::string>& names);
 // Last checkpoint by the table's hint, -1 when there is none or it can't be read: only a hint.
 int64_t ReadLastCheckpointHint(LogStore* store);
 
+// What is in the log from the checkpoint named by the hint on; all of it when that isn't there.
+absl::StatusOr<LogListing> ListLog(LogStore* store);
+
 // The newest state. NOT_FOUND when there is no table; DATA_LOSS naming what is missing or damaged.
 // `checkpoint_version` (optional) receives the version of the checkpoint it was built from, or -1.
 absl::StatusOr<DeltaState> LoadDeltaState(LogStore* store, int64_t* checkpoint_version);

@@ -102,12 +102,12 @@ class FloatBounds : public ColumnBounds {
   // -0.0 and 0.0 are equal but not the same; the bounds take both in.
   std::string Min() const override {
     if (!any_) return "";
-    return FloatJson(min_ == 0.0 ? -0.0 : min_);
+    return min_ == 0.0 ? "-0.0" : FloatJson(min_);
   }
   // Some engines sort NaN above all numbers, so with one among the values there is no maximum.
   std::string Max() const override {
     if (!any_ || nan_) return "";
-    return FloatJson(max_ == 0.0 ? 0.0 : max_);
+    return max_ == 0.0 ? "0.0" : FloatJson(max_);
   }
 
  private:

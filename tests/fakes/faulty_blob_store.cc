@@ -1,5 +1,7 @@
 #include "tests/fakes/faulty_blob_store.h"
 
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -60,8 +62,11 @@ absl::Status FaultyBlobStore::PutIfAbsent(const std::string& name, std::string_v
   return absl::InternalError("unknown fault");
 }
 
-absl::Status FaultyBlobStore::PutFileIfAbsent(const std::string&, const std::string&) {
-  return absl::UnimplementedError("FaultyBlobStore keeps no files");
+absl::Status FaultyBlobStore::PutFileIfAbsent(const std::string& name,
+                                              const std::string& local_path) {
+  std::ifstream in(local_path, std::ios::binary);
+  if (!in) return absl::NotFoundError(local_path);
+  return PutIfAbsent(name, std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
 absl::StatusOr<std::string> FaultyBlobStore::Get(const std::string& name) {
@@ -75,8 +80,14 @@ absl::StatusOr<std::string> FaultyBlobStore::Get(const std::string& name) {
   return it->second;
 }
 
-absl::Status FaultyBlobStore::GetToFile(const std::string&, const std::string&) {
-  return absl::UnimplementedError("FaultyBlobStore keeps no files");
+absl::Status FaultyBlobStore::GetToFile(const std::string& name, const std::string& local_path) {
+  absl::StatusOr<std::string> bytes = Get(name);
+  if (!bytes.ok()) return bytes.status();
+  if (std::ifstream(local_path)) return absl::AlreadyExistsError(local_path);
+  std::ofstream out(local_path, std::ios::binary);
+  out.write(bytes->data(), static_cast<std::streamsize>(bytes->size()));
+  out.close();
+  return out ? absl::OkStatus() : absl::UnavailableError(local_path);
 }
 
 absl::StatusOr<std::vector<BlobStore::Entry>> FaultyBlobStore::List(

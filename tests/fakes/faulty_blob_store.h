@@ -15,7 +15,7 @@
 
 namespace weir {
 
-// What becomes of one PutIfAbsent.
+// What becomes of one PutIfAbsent or PutFileIfAbsent.
 enum class PutFault {
   kNone,
   kUnavailable,  // nothing happens
@@ -28,7 +28,7 @@ enum class PutFault {
 // Thread-safe. Several writers may share one.
 class FaultyBlobStore : public BlobStore {
  public:
-  // The next calls of PutIfAbsent fare so, one entry each; afterwards all is well.
+  // The next puts fare so, one entry each; afterwards all is well.
   void PlanPuts(std::deque<PutFault> faults);
   // The next `count` calls of Get fail with UNAVAILABLE.
   void FailGets(int count);

@@ -1,0 +1,65 @@
+#include "coordinator/coordinator.h"
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "base/clock.h"
+#include "base/http_server.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "cli/serve.h"
+#include "cli/serving.h"
+
+namespace weir {
+namespace {
+
+struct CoordinatorFlags {
+  std::string listen = "127.0.0.1:7070";
+  std::string http = "127.0.0.1:7071";
+  std::string data;
+  std::string advertise;
+};
+
+absl::Status Serve(const CoordinatorFlags& flags) {
+  HoldSignals();
+  std::unique_ptr<Metrics> metrics = MakeMetrics();
+  CoordinatorOptions options;
+  options.listen = flags.listen;
+  options.http_address_for_status = flags.http;
+  options.data_uri = flags.data.find("://") == std::string::npos
+                         ? std::filesystem::absolute(flags.data).lexically_normal().string()
+                         : flags.data;
+  options.advertise = flags.advertise;
+  options.base_directory = std::filesystem::current_path().string();
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
+                        StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
+                        ServeHttp(flags.http, metrics.get(), [] { return absl::OkStatus(); }));
+  std::cout << "weir coordinator " << kVersion << "\n  address  " << coordinator->address()
+            << "\n  metrics  http://" << http->address() << "/metrics\n  data     "
+            << options.data_uri << std::endl;
+  return AwaitEnd([] { return absl::OkStatus(); });
+}
+
+}  // namespace
+
+void AddCoordinatorCommand(CLI::App& app, int* exit_code) {
+  auto flags = std::make_shared<CoordinatorFlags>();  // shared with the callback
+  CLI::App* command = app.add_subcommand("coordinator", "Decides about jobs; serves the API");
+  command->add_option("--listen", flags->listen, "Address of the gRPC API")->capture_default_str();
+  command->add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+      ->capture_default_str();
+  command->add_option("--data", flags->data, "Where the cluster's durable data is: a directory")
+      ->required();
+  command->add_option("--advertise", flags->advertise, "Address that others reach this one by");
+  command->callback([flags, exit_code] {
+    const absl::Status status = Serve(*flags);
+    *exit_code = status.ok() ? 0 : Fail("coordinator", status);
+  });
+}
+
+}  // namespace weir

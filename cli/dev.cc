@@ -1,0 +1,103 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "base/clock.h"
+#include "base/http_server.h"
+#include "base/machine.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "cli/serve.h"
+#include "cli/serving.h"
+#include "coordinator/coordinator.h"
+#include "operators/source/dev_broker.h"
+#include "worker/worker.h"
+
+namespace weir {
+namespace {
+
+struct DevFlags {
+  std::string listen = "127.0.0.1:7070";
+  std::string http = "127.0.0.1:7071";
+  std::string data = "./weir-data";
+  int slots = 0;  // 0 = the machine's
+  std::string memory;
+  bool kafka = false;
+};
+
+// Coordinator and worker in one process, until a signal comes.
+absl::Status Serve(const DevFlags& flags) {
+  HoldSignals();
+  const MachineLimits machine = ReadMachineLimits();
+  WEIR_ASSIGN_OR_RETURN(const int64_t memory,
+                        MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
+  const std::string data = std::filesystem::absolute(flags.data).lexically_normal().string();
+  std::unique_ptr<Metrics> metrics = MakeMetrics();
+
+  std::unique_ptr<DevBroker> broker;
+  if (flags.kafka) {
+    WEIR_ASSIGN_OR_RETURN(broker, StartDevBroker());
+  }
+
+  CoordinatorOptions coordinator_options;
+  coordinator_options.listen = flags.listen;
+  coordinator_options.http_address_for_status = flags.http;
+  coordinator_options.data_uri = data;
+  coordinator_options.base_directory = std::filesystem::current_path().string();
+  WEIR_ASSIGN_OR_RETURN(
+      std::unique_ptr<Coordinator> coordinator,
+      StartCoordinator(coordinator_options, SystemClock(), SystemRandom(), metrics.get()));
+
+  WorkerOptions worker_options;
+  worker_options.coordinators = {coordinator->address()};
+  worker_options.listen = "127.0.0.1:0";
+  worker_options.slots = flags.slots > 0 ? flags.slots : DefaultSlots(machine);
+  worker_options.memory_bytes = memory;
+  worker_options.cache_directory = data + "/cache";
+  worker_options.dev_brokers = broker == nullptr ? "" : broker->brokers();
+  worker_options.version = kVersion;
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
+                        StartWorker(worker_options, SystemClock(), SystemRandom(), metrics.get()));
+
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http, ServeHttp(flags.http, metrics.get(), [&] {
+                          return worker->registered()
+                                     ? absl::OkStatus()
+                                     : absl::UnavailableError("the worker is not registered yet");
+                        }));
+
+  std::cout << "weir dev " << kVersion << "\n  coordinator  " << coordinator->address()
+            << "\n  metrics      http://" << http->address() << "/metrics\n  data         " << data
+            << "\n  slots        " << worker_options.slots << std::endl;
+  if (broker != nullptr) {
+    std::cout << "  kafka        " << broker->brokers() << "  (brokers = 'dev' in SQL)"
+              << std::endl;
+  }
+  return AwaitEnd([&] { return worker->failure(); });
+}
+
+}  // namespace
+
+void AddDevCommand(CLI::App& app, int* exit_code) {
+  auto flags = std::make_shared<DevFlags>();  // shared with the callback, which outlives this call
+  CLI::App* dev = app.add_subcommand("dev", "Coordinator and worker in one process");
+  dev->add_option("--listen", flags->listen, "Address of the gRPC API")->capture_default_str();
+  dev->add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+      ->capture_default_str();
+  dev->add_option("--data", flags->data, "Directory of the cluster's durable data")
+      ->capture_default_str();
+  dev->add_option("--slots", flags->slots, "Execution threads (default: CPU quota)")
+      ->check(CLI::Range(1, 1024));
+  dev->add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)");
+  dev->add_flag("--kafka", flags->kafka,
+                "Also start an in-process Kafka broker for trying things out; brokers = 'dev' "
+                "means it. It keeps 5 MiB a partition and drops older records silently");
+  dev->callback([flags, exit_code] {
+    const absl::Status status = Serve(*flags);
+    *exit_code = status.ok() ? 0 : Fail("dev", status);
+  });
+}
+
+}  // namespace weir

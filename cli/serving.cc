@@ -1,0 +1,75 @@
+#include "cli/serving.h"
+
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/byte_size.h"
+#include "base/http_server.h"
+#include "base/metrics.h"
+
+namespace weir {
+namespace {
+
+sigset_t EndSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+}  // namespace
+
+void HoldSignals() {
+  const sigset_t set = EndSignals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A peer that goes away is an error of that write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+absl::Status AwaitEnd(const std::function<absl::Status()>& failed) {
+  const sigset_t set = EndSignals();
+  while (true) {
+    const timespec interval{0, 200'000'000};
+    if (sigtimedwait(&set, nullptr, &interval) > 0) return absl::OkStatus();
+    if (absl::Status status = failed(); !status.ok()) return status;
+  }
+}
+
+int Fail(const std::string& command, const absl::Status& status) {
+  std::cerr << "weir " << command << ": " << status.message() << std::endl;
+  return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise) {
+  if (text.empty()) return otherwise;
+  absl::StatusOr<int64_t> bytes = ParseByteSize(text);
+  if (!bytes.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("--memory: ", bytes.status().message()));
+  }
+  constexpr int64_t kLeast = int64_t{64} << 20;
+  if (*bytes < kLeast) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--memory ", text, " is too little: a worker needs at least 64MiB"));
+  }
+  return *bytes;
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address, Metrics* metrics,
+                                                      std::function<absl::Status()> ready) {
+  HttpRoutes routes;
+  routes.metrics = [metrics] {
+    return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics->Serialize()};
+  };
+  routes.ready = [ready = std::move(ready)] {
+    const absl::Status status = ready();
+    if (status.ok()) return HttpResponse{200, "text/plain; charset=utf-8", "ready\n"};
+    return HttpResponse{503, "text/plain; charset=utf-8", absl::StrCat(status.message(), "\n")};
+  };
+  return StartHttpServer(address, std::move(routes));
+}
+
+}  // namespace weir

@@ -1,0 +1,38 @@
+// What the serving commands share: flags, signals, the HTTP side.
+#ifndef WEIR_CLI_SERVING_H_
+#define WEIR_CLI_SERVING_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace weir {
+
+class HttpServer;
+class Metrics;
+
+inline constexpr char kVersion[] = "0.1.0";
+
+// SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
+void HoldSignals();
+// Returns when a signal arrived (OK) or `failed` says why to end; asks it about five times a
+// second.
+absl::Status AwaitEnd(const std::function<absl::Status()>& failed);
+
+// Prints "weir <command>: <message>" on stderr and returns the exit code for it.
+int Fail(const std::string& command, const absl::Status& status);
+
+// Bytes of `flag`'s text, or `otherwise` when it is empty.
+absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise);
+
+// /metrics of `metrics`, /readyz by `ready`.
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address, Metrics* metrics,
+                                                      std::function<absl::Status()> ready);
+
+}  // namespace weir
+
+#endif  // WEIR_CLI_SERVING_H_

@@ -1,0 +1,85 @@
+#include "worker/worker.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_split.h"
+#include "base/clock.h"
+#include "base/http_server.h"
+#include "base/machine.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "cli/serve.h"
+#include "cli/serving.h"
+
+namespace weir {
+namespace {
+
+struct WorkerFlags {
+  std::string listen = "127.0.0.1:0";
+  std::string http = "127.0.0.1:0";
+  std::string advertise;
+  int slots = 0;  // 0 = the machine's
+  std::string memory;
+  std::string cache;
+};
+
+absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
+  HoldSignals();
+  if (flags.cache.empty()) {
+    return absl::InvalidArgumentError("--cache is required: a directory for disposable files");
+  }
+  const MachineLimits machine = ReadMachineLimits();
+  std::unique_ptr<Metrics> metrics = MakeMetrics();
+  WorkerOptions options;
+  options.coordinators = absl::StrSplit(coordinators, ',', absl::SkipWhitespace());
+  if (options.coordinators.empty()) {
+    return absl::InvalidArgumentError("--coordinator names no address; give host:port");
+  }
+  options.listen = flags.listen;
+  options.advertise = flags.advertise;
+  options.slots = flags.slots > 0 ? flags.slots : DefaultSlots(machine);
+  WEIR_ASSIGN_OR_RETURN(options.memory_bytes,
+                        MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
+  options.cache_directory = std::filesystem::absolute(flags.cache).lexically_normal().string();
+  options.version = kVersion;
+  if (const char* file = std::getenv("WEIR_TEST_PAUSE_FILE")) options.pause_file = file;
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
+                        StartWorker(options, SystemClock(), SystemRandom(), metrics.get()));
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http, ServeHttp(flags.http, metrics.get(), [&] {
+                          return worker->registered()
+                                     ? absl::OkStatus()
+                                     : absl::UnavailableError("not registered with a coordinator");
+                        }));
+  std::cout << "weir worker " << kVersion << "\n  exchange     " << worker->address()
+            << "\n  metrics      http://" << http->address() << "/metrics\n  coordinator  "
+            << coordinators << "\n  slots        " << options.slots << std::endl;
+  return AwaitEnd([&] { return worker->failure(); });
+}
+
+}  // namespace
+
+void AddWorkerFlags(CLI::App& worker, int* exit_code) {
+  auto flags = std::make_shared<WorkerFlags>();  // shared with the callback
+  worker.add_option("--listen", flags->listen, "Address of the exchange")->capture_default_str();
+  worker.add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+      ->capture_default_str();
+  worker.add_option("--advertise", flags->advertise, "Address that other workers reach it by");
+  worker.add_option("--slots", flags->slots, "Execution threads (default: CPU quota)")
+      ->check(CLI::Range(1, 1024));
+  worker.add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)");
+  worker.add_option("--cache", flags->cache, "Directory for disposable local files");
+  worker.callback([&worker, flags, exit_code] {
+    if (!worker.get_subcommands().empty()) return;  // `weir worker list` and the like
+    const absl::Status status =
+        Serve(*flags, worker.get_option("--coordinator")->as<std::string>());
+    *exit_code = status.ok() ? 0 : Fail("worker", status);
+  });
+}
+
+}  // namespace weir

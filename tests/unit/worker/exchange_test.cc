@@ -1,0 +1,183 @@
+#include "worker/exchange.h"
+
+#include <atomic>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "tests/unit/worker/channels_test.h"
+#include "worker/frame_codec.h"
+
+namespace weir {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(20);
+
+// Counts what happens on other threads and lets the test wait for it.
+class Signal {
+ public:
+  void Add() {
+    absl::MutexLock lock(&mutex_);
+    ++count_;
+  }
+  bool AwaitAtLeast(int count) {
+    absl::MutexLock lock(&mutex_);
+    auto reached = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return count_ >= count; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&reached), kPatience);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  int count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class ExchangeTest : public ::testing::Test {
+ protected:
+  ExchangeTest()
+      : inbox_([this] { pushed_.Add(); },
+               [this](int64_t bytes) { receiver_->Grant(key_, bytes); }) {}
+
+  void SetUp() override {
+    receiver_ = MakeExchange();
+    sender_ = MakeExchange();
+    Listen();
+    receiver_->Open(key_, EdgeTestSchema(), &inbox_);
+  }
+
+  void TearDown() override {
+    channel_.reset();
+    sender_->Shutdown();
+    receiver_->Shutdown();
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  void Listen() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    receiver_->RegisterService(&builder);
+    server_ = builder.BuildAndStart();
+    address_ = "127.0.0.1:" + std::to_string(port);
+  }
+
+  ChannelSender& Channel() {
+    if (channel_ == nullptr) {
+      channel_ = sender_->Connect(address_, key_,
+                                  {[this] { woken_.Add(); },
+                                   [this](EventTime time) {
+                                     echoed_ = time.micros;
+                                     echoes_.Add();
+                                   }});
+    }
+    return *channel_;
+  }
+
+  Element Receive(int nth) {
+    EXPECT_TRUE(pushed_.AwaitAtLeast(nth)) << "element " << nth << " never arrived";
+    std::optional<Element> element = inbox_.Pop();
+    return element ? *std::move(element) : Element(End{});
+  }
+
+  const ChannelKey key_{"job-1", Generation(3), 0, 1, 0};
+  std::unique_ptr<Exchange> receiver_, sender_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  Signal pushed_, woken_, echoes_;
+  std::atomic<int64_t> echoed_{0};
+  Inbox inbox_;
+  std::unique_ptr<ChannelSender> channel_;
+};
+
+TEST_F(ExchangeTest, ElementsArriveInOrderAndUnchanged) {
+  ASSERT_TRUE(Channel().Send(StatusChange{ChannelStatus::kActive}).ok());
+  ASSERT_TRUE(Channel().Send(EdgeTestBatch({1, 2, 3}, {10, 20, 30})).ok());
+  ASSERT_TRUE(Channel().Send(Watermark{EventTime{-5}}).ok());
+  ASSERT_TRUE(Channel().Send(Barrier{Generation(3), CheckpointId(9), true}).ok());
+  ASSERT_TRUE(Channel().Send(End{}).ok());
+  EXPECT_EQ(std::get<StatusChange>(Receive(1)).status, ChannelStatus::kActive);
+  EXPECT_EQ(ValuesOf(std::get<Batch>(Receive(2))), (std::vector<int64_t>{10, 20, 30}));
+  EXPECT_EQ(std::get<Watermark>(Receive(3)).time, EventTime{-5});
+  const Barrier barrier = std::get<Barrier>(Receive(4));
+  EXPECT_EQ(barrier.id, CheckpointId(9));
+  EXPECT_EQ(barrier.generation, Generation(3));
+  EXPECT_TRUE(barrier.last);
+  EXPECT_TRUE(std::holds_alternative<End>(Receive(5)));
+  EXPECT_GT(Channel().remote_bytes(), 0);
+}
+
+TEST_F(ExchangeTest, WithoutCreditRowsWaitAndABarrierPasses) {
+  const std::vector<uint16_t> groups(8192, 1);
+  const std::vector<int64_t> values(8192, 2);
+  int sent = 0;
+  while (Channel().CanSend()) {
+    ASSERT_TRUE(Channel().Send(EdgeTestBatch(groups, values)).ok());
+    ASSERT_LT(++sent, 1000) << "credit never ends";
+  }
+  ASSERT_TRUE(Channel().Send(Barrier{Generation(3), CheckpointId(1), false}).ok());
+  ASSERT_TRUE(pushed_.AwaitAtLeast(sent + 1)) << "the barrier is held up";
+  EXPECT_FALSE(Channel().CanSend());
+  // Bounded: one step may overshoot by one batch, not more.
+  EXPECT_LT(inbox_.bytes(), kChannelBytesMax + 8192 * 12);
+  for (int i = 0; i < sent; ++i) ASSERT_TRUE(inbox_.Pop().has_value());
+  ASSERT_TRUE(woken_.AwaitAtLeast(sent));
+  EXPECT_TRUE(Channel().CanSend());
+}
+
+TEST_F(ExchangeTest, TheOwnersAnswerComesBack) {
+  ASSERT_TRUE(Channel().Send(StatusChange{ChannelStatus::kActive}).ok());
+  ASSERT_TRUE(pushed_.AwaitAtLeast(1));
+  receiver_->Echo(key_, EventTime{777});
+  ASSERT_TRUE(echoes_.AwaitAtLeast(1));
+  EXPECT_EQ(echoed_, 777);
+}
+
+TEST_F(ExchangeTest, AFencedGenerationsFramesGoNowhere) {
+  receiver_->Close(key_.job, key_.generation);
+  ASSERT_TRUE(Channel().Send(EdgeTestBatch({1}, {1})).ok());
+  // The next generation's channel shares the stream, so its frame comes behind the refused one.
+  ChannelKey next = key_;
+  next.generation = Generation(4);
+  Signal pushed;
+  Inbox inbox([&] { pushed.Add(); }, [](int64_t) {});
+  receiver_->Open(next, EdgeTestSchema(), &inbox);
+  auto channel = sender_->Connect(address_, next, {[] {}, [](EventTime) {}});
+  ASSERT_TRUE(channel->Send(Watermark{EventTime{1}}).ok());
+  ASSERT_TRUE(pushed.AwaitAtLeast(1));
+  EXPECT_TRUE(inbox_.Empty());
+  receiver_->Close(next.job, next.generation);
+}
+
+TEST_F(ExchangeTest, SendFailsOnceThePeerIsGone) {
+  ASSERT_TRUE(Channel().Send(Watermark{EventTime{1}}).ok());
+  ASSERT_TRUE(pushed_.AwaitAtLeast(1));
+  receiver_->Shutdown();
+  server_->Shutdown(std::chrono::system_clock::now());
+  ASSERT_TRUE(woken_.AwaitAtLeast(1)) << "nobody told the sender";
+  absl::Status status;
+  const absl::Time deadline = absl::Now() + kPatience;
+  while ((status = Channel().Send(Watermark{EventTime{2}})).ok() && absl::Now() < deadline) {
+  }
+  EXPECT_TRUE(IsPeerLost(status)) << status;
+  EXPECT_TRUE(Channel().CanSend()) << "a broken channel must not look blocked";
+}
+
+TEST(FrameCodec, RefusesTornBytes) {
+  const std::string bytes = *EncodeBatch(EdgeTestBatch({1, 2}, {3, 4}));
+  ASSERT_TRUE(DecodeBatch(EdgeTestSchema(), bytes).ok());
+  for (size_t length : {size_t{0}, size_t{3}, bytes.size() / 2, bytes.size() - 1}) {
+    EXPECT_EQ(DecodeBatch(EdgeTestSchema(), bytes.substr(0, length)).status().code(),
+              absl::StatusCode::kDataLoss)
+        << length;
+  }
+}
+
+TEST(FrameCodec, RefusesAnotherSchema) {
+  const std::string bytes = *EncodeBatch(EdgeTestBatch({1, 2}, {3, 4}));
+  auto other = arrow::schema({arrow::field("a", arrow::utf8()), arrow::field("b", arrow::utf8()),
+                              arrow::field("c", arrow::utf8())});
+  EXPECT_FALSE(DecodeBatch(other, bytes).ok());
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,382 @@
+#include "worker/worker.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/address.h"
+#include "base/blob_store.h"
+#include "base/io_pool.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "base/memory_budget.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "grpcpp/grpcpp.h"
+#include "operators/bad_rows.h"
+#include "worker/control.h"
+#include "worker/deployment.h"
+#include "worker/exchange.h"
+#include "worker/worker_metrics.h"
+
+namespace weir {
+namespace {
+
+constexpr absl::Duration kHeartbeat = absl::Milliseconds(500);
+constexpr int kDescribeTimeoutMs = 4000;
+constexpr int kIoThreads = 4;
+// Of --memory; the rest is for Kafka queues, channels, batches under way and the process itself.
+constexpr double kStateShare = 0.6;
+
+// Passes what the tasks of one generation say on to the coordinator.
+class DeploymentReporter : public TaskReporter {
+ public:
+  DeploymentReporter(JobId job, Generation generation) : job_(std::move(job)), gen_(generation) {}
+
+  void Captured(TaskId task, CheckpointId id) override {
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) link_->Captured(job_, gen_, id, task);
+  }
+  void Durable(CheckpointId id, TaskSnapshot snapshot) override {
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) link_->Durable(job_, gen_, id, snapshot);
+  }
+  void Failed(TaskId task, const absl::Status& status) override {
+    WEIR_LOG(kError, "task failed", {"job", job_}, {"generation", gen_.value},
+             {"vertex", task.vertex}, {"task", task.index}, {"why", status.message()});
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) link_->TaskFailed(job_, gen_, task, status, IsFatal(status));
+  }
+  void SourcesFinished(TaskId task) override {
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) link_->SourcesFinished(job_, gen_, task);
+  }
+
+  void SetLink(CoordinatorLink* link) {
+    absl::MutexLock lock(&mutex_);
+    link_ = link;
+  }
+
+ private:
+  const JobId job_;
+  const Generation gen_;
+  absl::Mutex mutex_;
+  CoordinatorLink* link_ ABSL_GUARDED_BY(mutex_) = nullptr;  // null once the worker ends
+};
+
+class WorkerImpl : public Worker, public ControlHandler {
+ public:
+  WorkerImpl(WorkerOptions options, Clock* clock, Random* random, Metrics* metrics)
+      : options_(std::move(options)),
+        clock_(clock),
+        random_(random),
+        metrics_(metrics, clock, options_.version, options_.memory_bytes),
+        state_memory_(static_cast<int64_t>(options_.memory_bytes * kStateShare)),
+        readers_(MakeKafkaReaderFactory(options_.dev_brokers)),
+        io_(MakeIoPool("io", kIoThreads)),
+        describe_io_(MakeIoPool("describe", 2)) {}
+
+  absl::Status Start() {
+    WEIR_RETURN_IF_ERROR(EmptyCache());
+    exchange_ = MakeExchange();
+    WEIR_RETURN_IF_ERROR(Listen());
+    for (int i = 0; i < options_.slots; ++i) slots_.push_back(std::make_unique<Slot>(i));
+    Registration registration{address_, options_.slots, options_.memory_bytes, options_.version,
+                              RandomHex(*random_, 16)};
+    absl::MutexLock lock(&mutex_);
+    link_ = ConnectToCoordinator(options_.coordinators, std::move(registration),
+                                 options_.first_session_timeout_ms, this);
+    heartbeat_ = std::thread([this] { SendHeartbeats(); });
+    return absl::OkStatus();
+  }
+
+  ~WorkerImpl() override {
+    {
+      absl::MutexLock lock(&mutex_);
+      ending_ = true;
+    }
+    if (heartbeat_.joinable()) heartbeat_.join();
+    std::unique_ptr<CoordinatorLink> link;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (const auto& [job, entry] : deployments_) entry.reporter->SetLink(nullptr);
+      link = std::move(link_);
+    }
+    link.reset();  // no call from the control thread from here on
+    if (exchange_ != nullptr) exchange_->Shutdown();
+    StopAllDeployments();
+    slots_.clear();
+    describe_io_.reset();
+    io_.reset();  // finishes what tasks captured; its reports go nowhere
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  const std::string& address() const override { return address_; }
+
+  bool registered() const override {
+    absl::MutexLock lock(&mutex_);
+    return link_ != nullptr && link_->connected();
+  }
+
+  absl::Status failure() const override {
+    absl::MutexLock lock(&mutex_);
+    return given_up_;
+  }
+
+  // ControlHandler, on the control thread.
+
+  void OnWelcome(const std::string& data_uri) override {
+    absl::MutexLock lock(&mutex_);
+    if (blobs_ != nullptr) return;
+    absl::StatusOr<std::unique_ptr<BlobStore>> opened = OpenBlobStore(data_uri);
+    if (!opened.ok()) {
+      given_up_ = absl::FailedPreconditionError(
+          absl::StrCat("the cluster's data at ", data_uri,
+                       " can't be used from this worker: ", opened.status().message()));
+      return;
+    }
+    blobs_ = *std::move(opened);
+    WEIR_LOG(kInfo, "registered", {"address", address_}, {"slots", options_.slots});
+  }
+
+  void OnDeploy(DeploymentSpec spec) override {
+    const JobId job = spec.job;
+    const Generation generation = spec.generation;
+    absl::MutexLock lock(&mutex_);
+    if (link_ == nullptr || blobs_ == nullptr) return;  // ending
+    auto found = deployments_.find(job);
+    if (found != deployments_.end()) {
+      if (found->second.deployment->spec().generation >= generation) return;  // fenced
+      Retire(std::move(found->second));
+      deployments_.erase(found);
+    }
+    Entry entry;
+    entry.reporter = std::make_shared<DeploymentReporter>(job, generation);
+    entry.reporter->SetLink(link_.get());
+    absl::StatusOr<std::unique_ptr<Deployment>> made =
+        Deployment::Create(std::move(spec), Parts(), entry.reporter);
+    if (!made.ok()) return link_->Deployed(job, generation, made.status());
+    entry.deployment = std::shared_ptr<Deployment>(*std::move(made));
+    io_->Run([this, deployment = entry.deployment] { OpenAndAnswer(*deployment); });
+    deployments_[job] = std::move(entry);
+  }
+
+  void OnStart(const JobId& job, Generation generation) override {
+    absl::MutexLock lock(&mutex_);
+    if (Deployment* deployment = Find(job, generation)) {
+      deployment->Run();
+      deployment->Start();
+    }
+  }
+
+  void OnTrigger(const JobId& job, Generation generation, CheckpointId id, bool last) override {
+    absl::MutexLock lock(&mutex_);
+    if (Deployment* deployment = Find(job, generation)) deployment->Trigger(id, last);
+  }
+
+  void OnPublished(const JobId& job, Generation generation, CheckpointId id) override {
+    absl::MutexLock lock(&mutex_);
+    if (Deployment* deployment = Find(job, generation)) deployment->Published(id);
+  }
+
+  void OnCancel(const JobId& job, Generation generation, const std::string& reason) override {
+    absl::MutexLock lock(&mutex_);
+    if (link_ == nullptr) return;  // ending
+    auto found = deployments_.find(job);
+    if (found == deployments_.end() || found->second.deployment->spec().generation > generation) {
+      return link_->Cancelled(job, generation);
+    }
+    WEIR_LOG(kInfo, "job leaves this worker", {"job", job}, {"generation", generation.value},
+             {"why", reason});
+    Retire(std::move(found->second));
+    deployments_.erase(found);
+  }
+
+  void OnDescribeSource(int64_t request, KafkaSpec spec, bool resolve_offsets) override {
+    describe_io_->Run([this, request, spec = std::move(spec), resolve_offsets] {
+      absl::StatusOr<SourceDescription> result =
+          readers_->Describe(spec, resolve_offsets, kDescribeTimeoutMs);
+      absl::MutexLock lock(&mutex_);
+      if (link_ != nullptr) link_->SourceDescribed(request, result);
+    });
+  }
+
+  void OnAddPartitions(const JobId& job, Generation generation, TaskId task,
+                       std::vector<PartitionPosition> positions) override {
+    absl::MutexLock lock(&mutex_);
+    if (Deployment* deployment = Find(job, generation)) {
+      deployment->AddPartitions(task, std::move(positions));
+    }
+  }
+
+  void OnGivenUp(const absl::Status& why) override {
+    absl::MutexLock lock(&mutex_);
+    given_up_ = why;
+  }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Deployment> deployment;  // shared with the I/O pool while it opens
+    std::shared_ptr<DeploymentReporter> reporter;
+  };
+
+  absl::Status EmptyCache() {
+    std::error_code failed;
+    const std::string jobs = options_.cache_directory + "/jobs";
+    std::filesystem::remove_all(jobs, failed);
+    if (!failed) std::filesystem::create_directories(jobs, failed);
+    if (failed) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the cache directory ", options_.cache_directory, " can't be written: ", failed.message(),
+          "; name a writable one with --cache"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Listen() {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(64 << 20);
+    builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
+    exchange_->RegisterService(&builder);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("address ", options_.listen,
+                       " can't be listened on: it is in use or not of this machine; choose another "
+                       "with --listen"));
+    }
+    WEIR_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options_.listen));
+    address.port = port;
+    address_ = options_.advertise.empty() ? ToString(address) : options_.advertise;
+    return absl::OkStatus();
+  }
+
+  WorkerParts Parts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    WorkerParts parts;
+    parts.address = address_;
+    parts.cache_directory = options_.cache_directory + "/jobs";
+    parts.slots = &slots_;
+    parts.exchange = exchange_.get();
+    parts.io = io_.get();
+    parts.clock = clock_;
+    parts.random = random_;
+    parts.blobs = blobs_.get();
+    parts.readers = readers_.get();
+    parts.state_memory = &state_memory_;
+    return parts;
+  }
+
+  void OpenAndAnswer(Deployment& deployment) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::Status opened = deployment.Open();
+    absl::MutexLock lock(&mutex_);
+    if (link_ == nullptr) return;
+    link_->Deployed(deployment.spec().job, deployment.spec().generation, opened);
+  }
+
+  Deployment* Find(const JobId& job, Generation generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    auto found = deployments_.find(job);
+    if (found == deployments_.end()) return nullptr;
+    Deployment* deployment = found->second.deployment.get();
+    return deployment->spec().generation == generation ? deployment : nullptr;
+  }
+
+  // Stops the tasks; the coordinator hears when none is left. The deployment lives until then, and
+  // its files go with it.
+  void Retire(Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const JobId job = entry.deployment->spec().job;
+    const Generation generation = entry.deployment->spec().generation;
+    entry.reporter->SetLink(nullptr);  // what it still has to say is of a fenced generation
+    Deployment* const raw = entry.deployment.get();
+    ++retiring_;
+    raw->Stop([this, deployment = std::move(entry.deployment), job, generation]() mutable {
+      // On a slot thread, within the deployment's own call: let another thread destroy it.
+      io_->Run([this, deployment = std::move(deployment), job, generation]() mutable {
+        deployment.reset();
+        std::error_code ignored;
+        std::filesystem::remove_all(
+            absl::StrCat(options_.cache_directory, "/jobs/", job, "/", generation.value), ignored);
+        absl::MutexLock lock(&mutex_);
+        if (link_ != nullptr) link_->Cancelled(job, generation);
+        --retiring_;
+      });
+    });
+  }
+
+  void StopAllDeployments() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    for (auto& [job, entry] : deployments_) Retire(std::move(entry));
+    deployments_.clear();
+    auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return retiring_ == 0; };
+    mutex_.Await(absl::Condition(&none));
+  }
+
+  void SendHeartbeats() ABSL_LOCKS_EXCLUDED(mutex_) {
+    SetThreadName("heartbeat");
+    absl::MutexLock lock(&mutex_);
+    while (true) {
+      auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ending_; };
+      if (mutex_.AwaitWithTimeout(absl::Condition(&over), kHeartbeat)) return;
+      std::vector<JobStats> jobs;
+      for (const auto& [job, entry] : deployments_) {
+        jobs.push_back({job, entry.deployment->spec().generation, entry.deployment->stats()});
+      }
+      const int64_t memory = ResidentBytes();
+      if (link_ != nullptr) link_->Heartbeat(jobs, memory);
+      metrics_.Update(jobs, exchange_->traffic(), memory, state_memory_.used(),
+                      link_ != nullptr && link_->connected());
+      if (!options_.pause_file.empty()) PauseNamedJobs();
+    }
+  }
+
+  void PauseNamedJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::set<std::string> named;
+    std::ifstream file(options_.pause_file);
+    for (std::string line; std::getline(file, line);) named.insert(line);
+    for (const auto& [job, entry] : deployments_) {
+      entry.deployment->PauseOwners(named.contains(job));
+    }
+  }
+
+  const WorkerOptions options_;
+  Clock* const clock_;
+  Random* const random_;
+  WorkerMetrics metrics_;  // heartbeat thread
+  MemoryBudget state_memory_;
+  std::unique_ptr<PartitionReaderFactory> readers_;
+  std::unique_ptr<IoPool> io_;
+  std::unique_ptr<IoPool> describe_io_;  // waits for brokers; checkpoints don't wait behind it
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+
+  mutable absl::Mutex mutex_;
+  std::unique_ptr<BlobStore> blobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<JobId, Entry> deployments_ ABSL_GUARDED_BY(mutex_);
+  int retiring_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<CoordinatorLink> link_ ABSL_GUARDED_BY(mutex_);
+  absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread heartbeat_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Clock* clock,
+                                                    Random* random, Metrics* metrics) {
+  auto worker = std::make_unique<WorkerImpl>(std::move(options), clock, random, metrics);
+  WEIR_RETURN_IF_ERROR(worker->Start());
+  return std::unique_ptr<Worker>(std::move(worker));
+}
+
+}  // namespace weir

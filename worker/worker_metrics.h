@@ -1,0 +1,43 @@
+// A worker's live figures as metrics.
+#ifndef WEIR_WORKER_WORKER_METRICS_H_
+#define WEIR_WORKER_WORKER_METRICS_H_
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "worker/control.h"
+#include "worker/exchange.h"
+
+namespace weir {
+
+class Clock;
+class Metrics;
+
+// One thread at a time.
+class WorkerMetrics {
+ public:
+  WorkerMetrics(Metrics* metrics, Clock* clock, std::string version, int64_t memory_limit_bytes);
+
+  // Brings every series up to `jobs`; those of jobs that are no longer there are dropped.
+  void Update(const std::vector<JobStats>& jobs, const Exchange::Traffic& traffic,
+              int64_t memory_used_bytes, int64_t state_used_bytes, bool registered);
+
+ private:
+  void UpdateTask(const JobStats& job, const TaskStats& stats);
+  // Adds to the counter what `total` of this generation grew by since the last call.
+  void Advance(const JobStats& job, const char* name, const char* help,
+               std::map<std::string, std::string> labels, double total);
+
+  Metrics* const metrics_;
+  Clock* const clock_;
+  // By series: generation and total at the last call.
+  std::map<std::string, std::pair<Generation, double>> last_;
+  std::map<JobId, Generation> jobs_;
+  Exchange::Traffic last_traffic_;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_WORKER_WORKER_METRICS_H_
