@@ -1,6 +1,7 @@
-# Apache Arrow C++ and Parquet as weir::arrow, weir::parquet and weir::arrow_compute: an installed development package if
-# there is one, else the headers and shared libraries inside the pyarrow wheel of the project's Python environment (Debian
-# ships no Arrow). The wheel has only versioned library files and no CMake package, hence the hand-made targets.
+# Apache Arrow C++ and Parquet as weir::arrow and weir::parquet: an installed development package if there is one, else the
+# headers and shared libraries inside the pyarrow wheel of the project's Python environment (Debian ships no Arrow). The wheel
+# has only versioned library files and no CMake package, hence the hand-made targets. Its libarrow_compute is left out: it
+# exports the symbols of its own RE2, which would be called instead of the one that we and gRPC were compiled against.
 
 set(WEIR_PYTHON "" CACHE FILEPATH "Python interpreter that has pyarrow (default: .venv of the checkout)")
 if(NOT WEIR_PYTHON)
@@ -19,16 +20,10 @@ endif()
 
 find_package(Arrow QUIET)
 find_package(Parquet QUIET)
-find_package(ArrowCompute QUIET)
 
 if(Arrow_FOUND AND Parquet_FOUND)
   weir_alias(arrow Arrow::arrow_shared)
   weir_alias(parquet Parquet::parquet_shared Arrow::arrow_shared)
-  if(TARGET ArrowCompute::arrow_compute_shared)
-    weir_alias(arrow_compute ArrowCompute::arrow_compute_shared Arrow::arrow_shared)
-  else()
-    weir_alias(arrow_compute Arrow::arrow_shared)  # Before Arrow 21 the kernels are in the one library.
-  endif()
   message(STATUS "Arrow ${Arrow_VERSION} from its CMake package")
 else()
   set(WEIR_PYARROW ${WEIR_SITE_PACKAGES}/pyarrow)
@@ -48,7 +43,5 @@ else()
   endfunction()
   weir_pyarrow_library(arrow)
   weir_pyarrow_library(parquet)
-  weir_pyarrow_library(arrow_compute)
   target_link_libraries(weir::parquet INTERFACE weir::arrow)
-  target_link_libraries(weir::arrow_compute INTERFACE weir::arrow)
 endif()

@@ -120,7 +120,7 @@ function(weir_benchmarks)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(bench_${name} ${source})
-    target_link_libraries(bench_${name} PRIVATE weir_cli weir::rdkafka weir::arrow_compute benchmark::benchmark
+    target_link_libraries(bench_${name} PRIVATE weir_cli weir::rdkafka benchmark::benchmark
                                                 benchmark::benchmark_main weir_warnings)
     set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
   endforeach()
