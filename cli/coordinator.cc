@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 
@@ -39,7 +40,7 @@ absl::Status Serve(const CoordinatorFlags& flags) {
                         StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
                         ServeHttp(flags.http, metrics.get(), [] { return absl::OkStatus(); }));
-  std::cout << "weir coordinator " << kVersion << "\n  address  " << coordinator->address()
+  std::cout << "weir coordinator " << Version() << "\n  address  " << coordinator->address()
             << "\n  metrics  http://" << http->address() << "/metrics\n  data     "
             << options.data_uri << std::endl;
   return AwaitEnd([] { return absl::OkStatus(); });

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 #include "coordinator/coordinator.h"
@@ -58,7 +59,7 @@ absl::Status Serve(const DevFlags& flags) {
   worker_options.memory_bytes = memory;
   worker_options.cache_directory = data + "/cache";
   worker_options.dev_brokers = broker == nullptr ? "" : broker->brokers();
-  worker_options.version = kVersion;
+  worker_options.version = Version();
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
                         StartWorker(worker_options, SystemClock(), SystemRandom(), metrics.get()));
 
@@ -68,7 +69,7 @@ absl::Status Serve(const DevFlags& flags) {
                                      : absl::UnavailableError("the worker is not registered yet");
                         }));
 
-  std::cout << "weir dev " << kVersion << "\n  coordinator  " << coordinator->address()
+  std::cout << "weir dev " << Version() << "\n  coordinator  " << coordinator->address()
             << "\n  metrics      http://" << http->address() << "/metrics\n  data         " << data
             << "\n  slots        " << worker_options.slots << std::endl;
   if (broker != nullptr) {

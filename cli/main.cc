@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
+#include "cli/serve.h"
 
 int main(int argc, char** argv) {
   if (const char* spec = std::getenv("WEIR_FAILPOINTS"); spec != nullptr) {
@@ -18,5 +19,10 @@ int main(int argc, char** argv) {
     }
   }
   const weir::Console console{&std::cin, &std::cout, &std::cerr, isatty(STDOUT_FILENO) == 1};
-  return weir::RunCommandLine({argv + 1, argv + argc}, console, nullptr);
+  return weir::RunCommandLine({argv + 1, argv + argc}, console,
+                              [](CLI::App& app, CLI::App& worker, int* exit_code) {
+                                weir::AddDevCommand(app, exit_code);
+                                weir::AddCoordinatorCommand(app, exit_code);
+                                weir::AddWorkerFlags(worker, exit_code);
+                              });
 }

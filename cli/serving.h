@@ -15,8 +15,6 @@ namespace weir {
 class HttpServer;
 class Metrics;
 
-inline constexpr char kVersion[] = "0.1.0";
-
 // SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
 void HoldSignals();
 // Returns when a signal arrived (OK) or `failed` says why to end; asks it about five times a

@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "base/version.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 
@@ -47,7 +48,7 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   WEIR_ASSIGN_OR_RETURN(options.memory_bytes,
                         MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
   options.cache_directory = std::filesystem::absolute(flags.cache).lexically_normal().string();
-  options.version = kVersion;
+  options.version = Version();
   if (const char* file = std::getenv("WEIR_TEST_PAUSE_FILE")) options.pause_file = file;
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
                         StartWorker(options, SystemClock(), SystemRandom(), metrics.get()));
@@ -56,7 +57,7 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
                                      ? absl::OkStatus()
                                      : absl::UnavailableError("not registered with a coordinator");
                         }));
-  std::cout << "weir worker " << kVersion << "\n  exchange     " << worker->address()
+  std::cout << "weir worker " << Version() << "\n  exchange     " << worker->address()
             << "\n  metrics      http://" << http->address() << "/metrics\n  coordinator  "
             << coordinators << "\n  slots        " << options.slots << std::endl;
   return AwaitEnd([&] { return worker->failure(); });
@@ -77,7 +78,7 @@ void AddWorkerFlags(CLI::App& worker, int* exit_code) {
   worker.callback([&worker, flags, exit_code] {
     if (!worker.get_subcommands().empty()) return;  // `weir worker list` and the like
     const absl::Status status =
-        Serve(*flags, worker.get_option("--coordinator")->as<std::string>());
+        Serve(*flags, worker.get_parent()->get_option("--coordinator")->as<std::string>());
     *exit_code = status.ok() ? 0 : Fail("worker", status);
   });
 }
