@@ -48,6 +48,7 @@ struct StartedRecord {
   std::string coordinator;
   std::string reason;
   int parallelism = 0;
+  int64_t at_ms = 0;  // when its record was written; set by the fold, not stored again
 };
 
 struct CommittedRecord {

@@ -124,6 +124,7 @@ void Prune(JobLogState* state) {
 
 struct Change {
   int64_t n;
+  int64_t written_ms;
   JobLogState* state;
 
   void operator()(const JobSpec& spec) const { state->spec = spec; }
@@ -131,6 +132,7 @@ struct Change {
     state->generation = Generation(n);
     state->parallelism = started.parallelism;
     state->starts.emplace_back(n, started);
+    state->starts.back().second.at_ms = written_ms;
     if (state->starts.size() > kStartsKept) state->starts.erase(state->starts.begin());
   }
   void operator()(const Manifest& manifest) const {
@@ -167,7 +169,7 @@ absl::Status Apply(int64_t n, const LogRecord& record, JobLogState* state) {
   WEIR_RETURN_IF_ERROR(CanFollow(n, record, *state));
   state->tail = n;
   state->last_written_ms = record.written_ms;
-  std::visit(Change{n, state}, record.body);
+  std::visit(Change{n, record.written_ms, state}, record.body);
   return absl::OkStatus();
 }
 
