@@ -1,0 +1,49 @@
+// What the job machine knows of the generation that runs now. Dropped whole when it is left.
+#ifndef WEIR_COORDINATOR_GENERATION_RUN_H_
+#define WEIR_COORDINATOR_GENERATION_RUN_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/checkpoint_tracker.h"
+#include "coordinator/placement.h"
+#include "model/ids.h"
+#include "model/snapshot.h"
+
+namespace weir {
+
+struct GenerationRun {
+  // A question asked of a worker, by request number.
+  struct Describe {
+    std::string source;
+    bool discovery = false;  // else for the first checkpoint
+    bool resolved = false;   // a second question: where do new partitions begin?
+  };
+  std::map<int64_t, Describe> describes;
+  std::map<std::string, std::vector<PartitionPosition>> described;  // for the first checkpoint
+  int64_t describe_retry_us = 0;
+  int describe_failures = 0;
+
+  std::vector<SlotRef> placement;           // of each task index
+  std::set<std::string> awaiting_deployed;  // worker ids
+  int64_t deploy_deadline_us = 0;
+
+  // Partitions of each task, those found since the start included.
+  std::map<TaskId, std::set<std::pair<std::string, int32_t>>> partitions;
+  std::map<int, InsertCounters> base_counters;  // of the manifest restored from
+  std::optional<CheckpointTracker> tracker;
+  int64_t next_trigger_us = 0;
+  int64_t next_discovery_us = 0;
+  bool last_triggered = false;
+  bool last_finishes = false;  // the last checkpoint holds all there was to read
+  std::set<TaskId> finished;   // source tasks at their stop
+};
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_GENERATION_RUN_H_

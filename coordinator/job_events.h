@@ -1,0 +1,169 @@
+// What the job machine hears and what it wants done: plain values, so that a test or a simulation
+// can play the driver.
+#ifndef WEIR_COORDINATOR_JOB_EVENTS_H_
+#define WEIR_COORDINATOR_JOB_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/placement.h"
+#include "lake/table_committer.h"
+#include "model/ids.h"
+#include "model/plan.h"
+#include "model/snapshot.h"
+#include "state/checkpoint/job_log.h"
+
+namespace weir {
+
+// What holds when an event is handled.
+struct JobFacts {
+  int64_t now_us = 0;               // monotonic
+  int64_t wall_ms = 0;              // for people, written into records
+  std::vector<WorkerView> workers;  // registered now
+};
+
+// ---- Events. Those of a generation that isn't the current one are ignored.
+
+struct TickEvent {};  // time passed, or workers came or went
+struct AppendedEvent {
+  absl::Status status;  // as JobLog::Append
+  int64_t n = 0;        // when OK
+};
+struct SourceDescribedEvent {
+  int64_t request = 0;
+  absl::Status status;
+  struct Partition {
+    int32_t partition = 0;
+    int64_t start_offset = 0;
+    int64_t stop_offset = -1;
+  };
+  std::vector<Partition> partitions;
+};
+struct DeployedEvent {
+  Generation generation;
+  std::string worker_id;
+  std::string error;  // empty = ready
+};
+struct CapturedEvent {
+  Generation generation;
+  CheckpointId checkpoint;
+  TaskId task;
+};
+struct DurableEvent {
+  Generation generation;
+  CheckpointId checkpoint;
+  TaskSnapshot snapshot;
+};
+struct TaskFailedEvent {
+  Generation generation;
+  TaskId task;
+  std::string error;
+  bool fatal = false;      // a restart can't help
+  bool peer_lost = false;  // the exchange with another worker broke: not an error of the task
+};
+struct SourcesFinishedEvent {
+  Generation generation;
+  TaskId task;
+};
+struct CommitDoneEvent {
+  int sink = 0;
+  Epoch epoch;
+  absl::StatusOr<CommitResult> result;
+  int64_t duration_us = 0;
+};
+struct StopRequestedEvent {};
+struct CancelRequestedEvent {};
+struct CheckpointRequestedEvent {};
+
+using JobEvent =
+    std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent, CapturedEvent,
+                 DurableEvent, TaskFailedEvent, SourcesFinishedEvent, CommitDoneEvent,
+                 StopRequestedEvent, CancelRequestedEvent, CheckpointRequestedEvent>;
+
+// ---- Actions.
+
+// One at a time; answered by AppendedEvent. The same record again after an unknown outcome.
+struct AppendAction {
+  LogRecord record;
+};
+// Answered by SourceDescribedEvent.
+struct DescribeSourceAction {
+  int64_t request = 0;
+  KafkaSpec kafka;
+  bool resolve_offsets = false;
+};
+struct TaskDeployment {
+  TaskId task;
+  SlotRef slot;
+  TaskRestore restore;
+};
+// To every worker that has tasks; each answers with DeployedEvent.
+struct DeployAction {
+  Generation generation;
+  Epoch epoch;
+  int parallelism = 0;
+  std::vector<TaskDeployment> tasks;
+};
+struct StartAction {
+  Generation generation;
+};
+struct TriggerAction {
+  Generation generation;
+  CheckpointId checkpoint;
+  bool last = false;
+};
+struct NotifyPublishedAction {
+  Generation generation;
+  CheckpointId checkpoint;
+  Epoch epoch;
+};
+struct AddPartitionsAction {
+  Generation generation;
+  TaskId task;
+  std::vector<PartitionPosition> positions;
+};
+// Ends tasks of this and older generations wherever they run.
+struct CancelTasksAction {
+  Generation generation;
+  std::string reason;
+};
+// One at a time per sink; answered by CommitDoneEvent.
+struct CommitAction {
+  int sink = 0;
+  Epoch epoch;
+  Manifest manifest;
+};
+
+// Told for metrics, logs and callers that wait.
+struct CheckpointPublishedNote {
+  Epoch epoch;
+  CheckpointId checkpoint;
+  int64_t triggered_us = 0;
+  int64_t duration_us = 0;
+};
+struct CheckpointFailedNote {
+  CheckpointId checkpoint;
+  std::string reason;
+};
+struct RestartNote {
+  std::string reason;
+};
+struct FencedNote {
+  std::string reason;
+};
+struct EndedNote {
+  EndedRecord ended;
+};
+
+using JobAction =
+    std::variant<AppendAction, DescribeSourceAction, DeployAction, StartAction, TriggerAction,
+                 NotifyPublishedAction, AddPartitionsAction, CancelTasksAction, CommitAction,
+                 CheckpointPublishedNote, CheckpointFailedNote, RestartNote, FencedNote, EndedNote>;
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_JOB_EVENTS_H_

@@ -1,0 +1,200 @@
+// One job's life, decided: events in, actions out. No I/O, no threads, no clock.
+//
+// The durable truth is the job's log; the machine folds it along and holds at most one append in
+// flight. An append whose outcome is unknown is repeated, the same record, until it is known: until
+// then nothing else can be appended. So every step below waits its turn:
+//
+//   STARTED → [describe sources → first CHECKPOINT] → deploy, start → { trigger → CHECKPOINT }* →
+//   last CHECKPOINT → commits → COMMITTED* → STOPPED | FINISHED
+//
+// A failure anywhere between leads back to STARTED, from the last published epoch. Commits run on
+// their own beside it, and go on across generations.
+#ifndef WEIR_COORDINATOR_JOB_MACHINE_H_
+#define WEIR_COORDINATOR_JOB_MACHINE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/commit_schedule.h"
+#include "coordinator/generation_run.h"
+#include "coordinator/job_events.h"
+#include "coordinator/restart_policy.h"
+#include "state/checkpoint/job_log.h"
+
+namespace weir {
+
+class Random;
+
+enum class JobState {
+  kCreated,
+  kWaiting,
+  kRunning,
+  kStopping,
+  kStopped,
+  kCancelled,
+  kFinished,
+  kFailed
+};
+bool IsFinal(JobState state);
+
+// Times in microseconds.
+struct JobMachineOptions {
+  std::string coordinator;                      // address, for people
+  int64_t discovery_us = 10'000'000;            // between looks for new partitions
+  int64_t checkpoint_timeout_us = 600'000'000;  // then it is given up and counted as failed
+  int64_t deploy_timeout_us = 120'000'000;      // state of a large job is fetched in this time
+  int64_t settle_us = 300'000;                  // a lost worker may come back before its tasks move
+  int64_t takeover_settle_us = 2'000'000;       // workers reconnect after the coordinator was away
+  int64_t lazy_record_us = 5'000'000;           // between COMMITTED records
+  int64_t failed_drain_us = 60'000'000;         // a failed job waits that long for its last commits
+  int uncommitted_max = 8;                      // epochs; then triggering pauses
+};
+
+// One thread at a time. `random` outlives the machine.
+class JobMachine {
+ public:
+  // `log` is folded and not ended. `took_over`: the log was read after a start of the coordinator,
+  // not just submitted.
+  JobMachine(JobLogState log, bool took_over, const JobFacts& facts, JobMachineOptions options,
+             Random* random);
+
+  std::vector<JobAction> Handle(const JobEvent& event, const JobFacts& facts);
+  // When to send a TickEvent at the latest; INT64_MAX = only after an event.
+  int64_t wake_us() const { return wake_us_; }
+
+  JobState state() const;
+  // Why it waits, failed or last restarted; empty when there is nothing to say.
+  std::string reason() const;
+  std::vector<std::string> warnings() const;
+  const JobLogState& log() const { return log_; }
+  const CommitSchedule& commits() const { return commits_; }
+  // Slot of each task index of the current generation; empty when not deployed.
+  const std::vector<SlotRef>& placement() const { return run_.placement; }
+  // What the tasks of the current generation count from.
+  const std::map<int, InsertCounters>& base_counters() const { return run_.base_counters; }
+  bool fenced() const { return fenced_; }
+
+ private:
+  enum class Phase {
+    kWaiting,     // for workers, a delay, or the STARTED record
+    kDescribing,  // sources, and the first checkpoint
+    kDeploying,
+    kRunning,
+    kClosing,  // no new rows: commits, then the ended record
+    kOver,     // ended or fenced
+  };
+  // The append in flight, or waiting to be repeated with the same record.
+  struct Appending {
+    LogRecord record;
+    bool in_flight = false;
+    int64_t retry_us = 0;
+    int failures = 0;
+    std::string trouble;
+    int64_t triggered_us = 0;  // of a checkpoint
+    bool last = false;         // of a checkpoint: it was the last one
+  };
+
+  // Events.
+  void On(const TickEvent&) {}
+  void On(const AppendedEvent& event);
+  void On(const SourceDescribedEvent& event);
+  void On(const DeployedEvent& event);
+  void On(const CapturedEvent& event);
+  void On(const DurableEvent& event);
+  void On(const TaskFailedEvent& event);
+  void On(const SourcesFinishedEvent& event);
+  void On(const CommitDoneEvent& event);
+  void On(const StopRequestedEvent& event);
+  void On(const CancelRequestedEvent& event);
+  void On(const CheckpointRequestedEvent& event);
+
+  // Each does what its part of the job allows now; called after every event.
+  void Advance();
+  void AdvanceAppends();
+  void AdvanceDeployment();
+  void AdvanceCheckpoints();
+  void AdvanceCommits();
+  void AdvanceDiscovery();
+
+  // The next record to append, when nothing is in flight.
+  std::optional<LogRecord> NextRecord();
+  std::optional<LogRecord> NextFirstCheckpoint();
+  std::optional<LogRecord> NextCheckpoint();
+  std::optional<LogRecord> NextEnd();
+  bool MayStart();
+  LogRecord MakeRecord(decltype(LogRecord::body) body);
+  void OnStarted();
+  void OnPublished(const Manifest& manifest, const Appending& append);
+  void OnEnded();
+  void BeFenced(const std::string& reason);
+
+  void BeginDescribing();
+  void OnDescribedFirst(const std::string& source, const SourceDescribedEvent& event);
+  void OnDiscovered(const GenerationRun::Describe& asked, const SourceDescribedEvent& event);
+  void Ask(GenerationRun::Describe question, KafkaSpec kafka, bool resolve_offsets);
+  void Deploy();
+  bool AllSourcesFinished() const;
+  bool FinishedAlready() const;
+
+  // Leave the current generation: its tasks end, what it staged and did not publish is dropped.
+  void AbandonGeneration(const std::string& reason);
+  void Restart(const std::string& reason, int64_t delay_us);
+  void OnTaskError(const std::string& reason);
+  void ForgiveErrorOfLostWorker();
+  bool IsRegistered(const SlotRef& slot) const;
+  // No more rows; end as `how` once what was published is committed.
+  void Close(JobEnd how, const std::string& reason);
+
+  void Do(JobAction action) { actions_.push_back(std::move(action)); }
+  void WakeAt(int64_t at_us);
+  bool IsCurrent(Generation generation) const;
+  const Plan& plan() const { return log_.spec->plan; }
+
+  const JobMachineOptions options_;
+  Random* const random_;
+  JobFacts facts_;                  // of the event being handled
+  std::vector<JobAction> actions_;  // of the event being handled
+  int64_t wake_us_ = 0;
+
+  JobLogState log_;
+  CommitSchedule commits_;
+  RestartPolicy restarts_;
+  Phase phase_ = Phase::kWaiting;
+  bool fenced_ = false;
+  // Whether this process has appended a STARTED record, or was told to end the job. Before that it
+  // only watches: without workers, a second coordinator disturbs nobody.
+  bool acts_ = false;
+  std::string reason_;
+  std::string waiting_;  // what a job that can't start waits for
+
+  std::optional<Appending> append_;
+  int64_t last_committed_record_us_ = 0;
+
+  // Towards the next start.
+  std::string start_reason_;
+  int64_t not_before_us_ = 0;  // delay after a task error
+  int64_t settle_us_ = 0;      // until then, wait for workers to come back
+  std::vector<SlotRef> previous_placement_;
+  // When a task failed last: if a worker turns out to be lost, that was why.
+  std::optional<int64_t> suspect_error_us_;
+  bool suspect_counted_ = false;
+
+  GenerationRun run_;
+  int64_t last_request_ = 0;
+  bool checkpoint_requested_ = false;
+  bool ran_ = false;  // some generation of this process reached its start
+
+  // Towards the end.
+  bool stop_requested_ = false;
+  std::optional<EndedRecord> end_;
+  int64_t end_deadline_us_ = 0;  // of a failed job's last commits
+};
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_JOB_MACHINE_H_

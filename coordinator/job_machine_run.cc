@@ -1,0 +1,189 @@
+// The job machine while tasks run: checkpoints, commits, new partitions.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/job_machine.h"
+#include "state/checkpoint/recovery.h"
+
+namespace weir {
+
+// ---- Checkpoints
+
+void JobMachine::On(const CheckpointRequestedEvent&) { checkpoint_requested_ = true; }
+
+void JobMachine::On(const CapturedEvent& event) {
+  if (IsCurrent(event.generation)) run_.tracker->OnCaptured(event.checkpoint, event.task);
+}
+
+void JobMachine::On(const DurableEvent& event) {
+  if (IsCurrent(event.generation)) run_.tracker->OnDurable(event.checkpoint, event.snapshot);
+}
+
+void JobMachine::On(const SourcesFinishedEvent& event) {
+  if (IsCurrent(event.generation)) run_.finished.insert(event.task);
+}
+
+bool JobMachine::AllSourcesFinished() const {
+  if (!IsBounded(plan()) || run_.partitions.empty()) return false;
+  return std::all_of(run_.partitions.begin(), run_.partitions.end(),
+                     [&](const auto& entry) { return run_.finished.contains(entry.first); });
+}
+
+void JobMachine::AdvanceCheckpoints() {
+  if (phase_ != Phase::kRunning) return;
+  CheckpointTracker& tracker = *run_.tracker;
+  for (const CheckpointId id : tracker.Expire(facts_.now_us - options_.checkpoint_timeout_us)) {
+    Do(CheckpointFailedNote{id, "it wasn't durable in time"});
+    run_.last_triggered = false;
+  }
+  if (!tracker.pending().empty()) {
+    WakeAt(tracker.pending().begin()->second.triggered_us + options_.checkpoint_timeout_us + 1);
+  }
+  if (run_.last_triggered || !tracker.CanTrigger()) return;
+  const bool finishes = AllSourcesFinished();
+  const bool last = stop_requested_ || finishes;
+  const auto pending = static_cast<int>(tracker.pending().size());
+  if (!last && commits_.Backlog(log_) + pending >= options_.uncommitted_max) return;
+  if (!last && !checkpoint_requested_ && facts_.now_us < run_.next_trigger_us) {
+    return WakeAt(run_.next_trigger_us);
+  }
+  const CheckpointId id = tracker.Trigger(last, facts_.now_us);
+  run_.next_trigger_us = facts_.now_us + plan().settings.checkpoint_interval_us;
+  run_.last_triggered = last;
+  run_.last_finishes = last && finishes;
+  checkpoint_requested_ = false;
+  Do(TriggerAction{log_.generation, id, last});
+  if (!last) WakeAt(run_.next_trigger_us);
+}
+
+std::optional<LogRecord> JobMachine::NextCheckpoint() {
+  const CheckpointTracker::Pending* pending = run_.tracker->NewestDurable();
+  if (pending == nullptr) return std::nullopt;
+  CheckpointParts parts;
+  parts.generation = log_.generation;
+  parts.checkpoint = pending->id;
+  parts.created_ms = facts_.wall_ms;
+  for (const auto& [task, snapshot] : pending->durable) parts.snapshots.push_back(snapshot);
+  parts.staged = run_.tracker->StagedUpTo(pending->id);
+  parts.base = run_.base_counters;
+  parts.sources_finished = pending->last && run_.last_finishes;
+  auto manifest = BuildManifest(parts, log_.checkpoints.back().manifest, plan(), log_.parallelism);
+  if (manifest.ok()) return MakeRecord(*std::move(manifest));
+  OnTaskError(absl::StrCat("a checkpoint was refused: ", manifest.status().message()));
+  WakeAt(facts_.now_us);
+  return std::nullopt;
+}
+
+void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) {
+  const Epoch epoch = log_.checkpoints.back().epoch;
+  if (manifest.checkpoint.value == 0) {
+    if (phase_ == Phase::kDescribing) Deploy();
+    return;
+  }
+  Do(CheckpointPublishedNote{epoch, manifest.checkpoint, append.triggered_us,
+                             facts_.now_us - append.triggered_us});
+  // The generation may have been left while the record was on its way; the epoch counts all the
+  // same, and the next generation starts from it.
+  if (!run_.tracker || phase_ != Phase::kRunning) return;
+  run_.tracker->OnPublished(manifest.checkpoint);
+  Do(NotifyPublishedAction{manifest.generation, manifest.checkpoint, epoch});
+  if (append.last) Close(manifest.sources_finished ? JobEnd::kFinished : JobEnd::kStopped, "");
+}
+
+// ---- Commits
+
+void JobMachine::AdvanceCommits() {
+  const bool closing = phase_ == Phase::kClosing;
+  if (!acts_ || (closing && end_->how == JobEnd::kCancelled)) return;
+  for (const CommitSchedule::Due& due : commits_.TakeDue(log_, facts_.now_us, closing)) {
+    const auto published =
+        std::find_if(log_.checkpoints.begin(), log_.checkpoints.end(),
+                     [&](const auto& candidate) { return candidate.epoch == due.epoch; });
+    Do(CommitAction{due.sink, due.epoch, published->manifest});
+  }
+  WakeAt(commits_.NextDueUs(log_));
+}
+
+void JobMachine::On(const CommitDoneEvent& event) {
+  const std::string& sink = plan().sinks[static_cast<size_t>(event.sink)].id;
+  int64_t rows = 0;
+  for (const auto& published : log_.checkpoints) {
+    if (published.epoch != event.epoch) continue;
+    for (const StagedFile& file : published.manifest.staged) {
+      if (file.sink == sink) rows += file.rows;
+    }
+  }
+  const std::string message(event.result.status().message());
+  const std::string& path = plan().sinks[static_cast<size_t>(event.sink)].path;
+  switch (commits_.OnDone(event.sink, event.epoch, event.result, rows, facts_.now_us)) {
+    case CommitSchedule::Outcome::kDone:
+    case CommitSchedule::Outcome::kRetry:
+      return;
+    case CommitSchedule::Outcome::kRefused:
+      AbandonGeneration(message);
+      return Close(JobEnd::kFailed, absl::StrCat("table ", path, ": ", message));
+    case CommitSchedule::Outcome::kFenced:
+      // Either a successor acts for the job: then our record is refused and we stop. Or the table
+      // was written by a copy of this job: then going on would mix two histories.
+      AbandonGeneration(message);
+      return Close(
+          JobEnd::kFailed,
+          absl::StrCat("table ", path, " was written by another run of this job: ", message));
+  }
+}
+
+// ---- New partitions
+
+void JobMachine::AdvanceDiscovery() {
+  if (phase_ != Phase::kRunning || IsBounded(plan()) || run_.last_triggered) return;
+  if (facts_.now_us < run_.next_discovery_us) return WakeAt(run_.next_discovery_us);
+  run_.next_discovery_us = facts_.now_us + options_.discovery_us;
+  WakeAt(run_.next_discovery_us);
+  if (!run_.describes.empty()) return;  // the last question is still open
+  for (const PlanSource& source : SourcesOf(plan())) {
+    if (!source.op->kafka.stop_at_latest) Ask({source.id, true, false}, source.op->kafka, false);
+  }
+}
+
+void JobMachine::OnDiscovered(const GenerationRun::Describe& asked,
+                              const SourceDescribedEvent& event) {
+  if (!event.status.ok()) return;  // asked again at the next look
+  const std::vector<PlanSource> sources = SourcesOf(plan());
+  const auto source =
+      std::find_if(sources.begin(), sources.end(),
+                   [&](const PlanSource& candidate) { return candidate.id == asked.source; });
+  std::set<int32_t> known;
+  for (const auto& [task, partitions] : run_.partitions) {
+    for (const auto& [id, partition] : partitions) {
+      if (id == asked.source) known.insert(partition);
+    }
+  }
+  std::vector<PartitionPosition> found;
+  for (const auto& partition : event.partitions) {
+    if (known.contains(partition.partition)) continue;
+    PartitionPosition position;
+    position.source = asked.source;
+    position.partition = partition.partition;
+    position.next_offset = partition.start_offset;
+    found.push_back(std::move(position));
+  }
+  if (found.empty()) return;
+  if (!asked.resolved) {
+    // A new partition is read from its beginning, whatever the source's `start` says: its first
+    // rows came after the job did.
+    KafkaSpec from_beginning = source->op->kafka;
+    from_beginning.start = StartPosition();
+    return Ask({asked.source, true, true}, std::move(from_beginning), true);
+  }
+  for (PartitionPosition& position : found) {
+    TaskId least{source->vertex, 0};
+    for (int index = 1; index < log_.parallelism; ++index) {
+      const TaskId task{source->vertex, index};
+      if (run_.partitions[task].size() < run_.partitions[least].size()) least = task;
+    }
+    run_.partitions[least].emplace(position.source, position.partition);
+    Do(AddPartitionsAction{log_.generation, least, {std::move(position)}});
+  }
+}
+
+}  // namespace weir
