@@ -1,0 +1,30 @@
+#include "coordinator/api_error.h"
+
+#include "absl/strings/cord.h"
+#include "base/string_view.h"
+
+namespace weir {
+namespace {
+
+constexpr char kReasonUrl[] = "weir/reason";
+constexpr char kFieldUrl[] = "weir/field";
+
+std::string Payload(const absl::Status& status, const char* url) {
+  const auto payload = status.GetPayload(url);
+  return payload.has_value() ? std::string(*payload) : "";
+}
+
+}  // namespace
+
+absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,
+                      std::string_view field) {
+  absl::Status status(code, AbslView(message));
+  status.SetPayload(kReasonUrl, absl::Cord(AbslView(reason)));
+  if (!field.empty()) status.SetPayload(kFieldUrl, absl::Cord(AbslView(field)));
+  return status;
+}
+
+std::string ApiReason(const absl::Status& status) { return Payload(status, kReasonUrl); }
+std::string ApiField(const absl::Status& status) { return Payload(status, kFieldUrl); }
+
+}  // namespace weir

@@ -1,0 +1,38 @@
+// Errors of the API: a status whose payloads become google.rpc.ErrorInfo and BadRequest.
+#ifndef WEIR_COORDINATOR_API_ERROR_H_
+#define WEIR_COORDINATOR_API_ERROR_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace weir {
+
+// Stable reasons, for scripts.
+inline constexpr char kReasonScript[] = "SCRIPT_INVALID";
+inline constexpr char kReasonName[] = "NAME_INVALID";
+inline constexpr char kReasonNameTaken[] = "NAME_TAKEN";
+inline constexpr char kReasonJobNotFound[] = "JOB_NOT_FOUND";
+inline constexpr char kReasonJobEnded[] = "JOB_ENDED";
+inline constexpr char kReasonJobNotRunning[] = "JOB_NOT_RUNNING";
+inline constexpr char kReasonTopicNotFound[] = "TOPIC_NOT_FOUND";
+inline constexpr char kReasonBrokers[] = "BROKERS_UNREACHABLE";
+inline constexpr char kReasonTable[] = "TABLE_REFUSED";
+inline constexpr char kReasonTableTaken[] = "TABLE_TAKEN";
+inline constexpr char kReasonTableLineage[] = "TABLE_OF_ANOTHER_JOB";
+inline constexpr char kReasonRequest[] = "REQUEST_INVALID";
+inline constexpr char kReasonStorage[] = "STORAGE_UNAVAILABLE";
+inline constexpr char kReasonLater[] = "NOT_YET_SUPPORTED";
+inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
+
+// `field` of the request that is wrong; empty = none.
+absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,
+                      std::string_view field = "");
+// Empty when the status has none.
+std::string ApiReason(const absl::Status& status);
+std::string ApiField(const absl::Status& status);
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_API_ERROR_H_

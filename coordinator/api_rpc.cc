@@ -1,0 +1,482 @@
+#include "coordinator/api_rpc.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/clock.h"
+#include "base/string_view.h"
+#include "coordinator/api_error.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/impl/service_type.h"
+#include "weir/v1/job.grpc.pb.h"
+
+namespace weir {
+namespace {
+
+// Calls that wait answer a little before the client's deadline, or, without one, after this long.
+constexpr int64_t kWaitUs = 60'000'000;
+constexpr int64_t kMarginUs = 100'000;
+constexpr int64_t kNoDeadlineUs = int64_t{86'400} * 1'000'000;
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const auto code = static_cast<grpc::StatusCode>(status.code());
+  google::rpc::Status details;
+  details.set_code(static_cast<int>(status.code()));
+  details.set_message(std::string(status.message()));
+  if (const std::string reason = ApiReason(status); !reason.empty()) {
+    google::rpc::ErrorInfo info;
+    info.set_reason(reason);
+    info.set_domain("weir");
+    details.add_details()->PackFrom(info);
+  }
+  if (const std::string field = ApiField(status); !field.empty()) {
+    google::rpc::BadRequest bad;
+    google::rpc::BadRequest::FieldViolation* violation = bad.add_field_violations();
+    violation->set_field(field);
+    violation->set_description(std::string(status.message()));
+    details.add_details()->PackFrom(bad);
+  }
+  return grpc::Status(code, std::string(status.message()), details.SerializeAsString());
+}
+
+// ---- Values to messages
+
+void SetMillis(int64_t millis, google::protobuf::Timestamp* out) {
+  out->set_seconds(millis / 1000);
+  out->set_nanos(static_cast<int32_t>(millis % 1000) * 1'000'000);
+}
+
+// The end of time, for a bounded source that was read to its end, is the largest that a Timestamp
+// can hold.
+void SetEventTime(EventTime time, google::protobuf::Timestamp* out) {
+  constexpr int64_t kMaxSeconds = 253'402'300'799;
+  int64_t seconds = time.micros / 1'000'000;
+  int64_t micros = time.micros % 1'000'000;
+  if (micros < 0) {
+    micros += 1'000'000;
+    --seconds;
+  }
+  out->set_seconds(std::min(seconds, kMaxSeconds));
+  out->set_nanos(static_cast<int32_t>(micros) * 1000);
+}
+
+v1::JobState StateOf(JobState state) {
+  switch (state) {
+    case JobState::kCreated:
+      return v1::CREATED;
+    case JobState::kWaiting:
+      return v1::WAITING;
+    case JobState::kRunning:
+      return v1::RUNNING;
+    case JobState::kStopping:
+      return v1::STOPPING;
+    case JobState::kStopped:
+      return v1::STOPPED;
+    case JobState::kCancelled:
+      return v1::CANCELLED;
+    case JobState::kFinished:
+      return v1::FINISHED;
+    case JobState::kFailed:
+      return v1::FAILED;
+  }
+  return v1::JOB_STATE_UNSPECIFIED;
+}
+
+const char* RoleOf(SinkRole role) {
+  switch (role) {
+    case SinkRole::kMain:
+      return "main";
+    case SinkRole::kLate:
+      return "late";
+    case SinkRole::kDeadLetter:
+      return "dead_letter";
+  }
+  return "";
+}
+
+void FillParts(const JobView& view, v1::Job* out) {
+  for (const SinkView& sink : view.sinks) {
+    v1::Sink* to = out->add_sinks();
+    to->set_id(sink.id);
+    to->set_path(sink.path);
+    to->set_table_version(sink.table_version);
+    to->set_committed_epoch(sink.committed_epoch);
+    to->set_role(RoleOf(sink.role));
+    to->set_rows_committed(sink.rows_committed);
+  }
+  for (const InsertView& insert : view.inserts) {
+    v1::Insert* to = out->add_inserts();
+    to->set_name(insert.name);
+    to->set_sink(insert.sink);
+    to->set_records_in(insert.counters.read);
+    to->set_records_used(insert.counters.used);
+    to->set_bad_rows(insert.counters.bad_total());
+    to->set_late_rows(insert.counters.late);
+    to->set_filtered_rows(insert.counters.filtered);
+    for (const auto& [reason, rows] : insert.counters.bad) {
+      (*to->mutable_bad_by_reason())[reason] = rows;
+    }
+  }
+  for (const RestartView& restart : view.restarts) {
+    v1::Restart* to = out->add_restarts();
+    to->set_generation(restart.generation);
+    SetMillis(restart.at_ms, to->mutable_at());
+    to->set_reason(restart.reason);
+  }
+  for (const std::string& warning : view.warnings) out->add_warnings(warning);
+}
+
+void Fill(const JobView& view, bool with_script, v1::Job* out) {
+  out->set_name(view.name);
+  out->set_id(view.id);
+  out->set_state(StateOf(view.state));
+  out->set_reason(view.reason);
+  out->set_generation(view.generation);
+  out->set_epoch(view.epoch);
+  out->set_lineage(view.lineage);
+  if (view.submitted_ms > 0) SetMillis(view.submitted_ms, out->mutable_submitted_at());
+  out->set_parallelism(view.parallelism);
+  out->set_records_in(view.records_in);
+  out->set_records_used(view.totals.used);
+  out->set_bad_rows(view.totals.bad_total());
+  out->set_late_rows(view.totals.late);
+  out->set_filtered_rows(view.totals.filtered);
+  if (view.watermark != kMinEventTime) SetEventTime(view.watermark, out->mutable_watermark());
+  out->set_lag_records(view.lag_records);
+  out->set_live_records_in(view.live_records_in);
+  out->set_state_bytes(view.state_bytes);
+  out->set_state_keys(view.state_keys);
+  if (view.live_watermark != kMinEventTime) {
+    SetEventTime(view.live_watermark, out->mutable_live_watermark());
+  }
+  if (view.last_checkpoint_ms > 0) {
+    SetMillis(view.last_checkpoint_ms, out->mutable_last_checkpoint_at());
+  }
+  FillParts(view, out);
+  if (with_script) out->set_script(view.script);
+}
+
+void Fill(const CheckpointView& view, v1::Checkpoint* out) {
+  out->set_epoch(view.epoch);
+  out->set_generation(view.generation);
+  SetMillis(view.published_ms, out->mutable_published_at());
+  out->set_duration_ms(view.duration_ms);
+  out->set_state_bytes(view.state_bytes);
+  out->set_state_files(view.state_files);
+  out->set_bytes_written(view.bytes_written);
+  out->set_committed(view.committed);
+}
+
+// ---- Calls
+
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+// Fills `response` from the cluster's answer and finishes the call.
+template <class T, class Response, class FillResponse>
+Cluster::Done<T> Finishing(grpc::ServerUnaryReactor* reactor, Response* response,
+                           FillResponse fill) {
+  return [reactor, response, fill](absl::StatusOr<T> answer) {
+    if (answer.ok()) fill(*answer, response);
+    reactor->Finish(ToGrpc(answer.status()));
+  };
+}
+
+Cluster::Done<JobView> FinishingJob(grpc::ServerUnaryReactor* reactor, v1::Job* response,
+                                    bool with_script = false) {
+  return Finishing<JobView>(reactor, response, [with_script](const JobView& view, v1::Job* out) {
+    Fill(view, with_script, out);
+  });
+}
+
+// When to answer a call that waits, on the monotonic clock.
+int64_t WaitUntil(const grpc::CallbackServerContext& context) {
+  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+                        context.deadline() - std::chrono::system_clock::now())
+                        .count();
+  const int64_t wait_us = left > kNoDeadlineUs ? kWaitUs : std::max<int64_t>(0, left - kMarginUs);
+  return SystemClock()->MonotonicMicros() + wait_us;
+}
+
+class WatchReactor;
+
+// Between the cluster, which outruns a slow client, and the stream: keeps only the newest view.
+class Watch : public JobWatcher {
+ public:
+  explicit Watch(WatchReactor* reactor) : reactor_(reactor) {}
+  void OnJob(const JobView& view, bool final) override;
+  void OnError(const absl::Status& status) override;
+
+ private:
+  friend class WatchReactor;
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Mutex mutex_;
+  WatchReactor* reactor_ ABSL_GUARDED_BY(mutex_);  // nullptr once the stream is gone
+  v1::Job writing_message_ ABSL_GUARDED_BY(mutex_);
+  v1::Job newest_ ABSL_GUARDED_BY(mutex_);
+  bool has_newest_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool last_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+class WatchReactor : public grpc::ServerWriteReactor<v1::Job> {
+ public:
+  WatchReactor(Cluster* cluster, const std::string& job)
+      : cluster_(cluster), watch_(std::make_shared<Watch>(this)) {
+    cluster_->Watch(job, watch_);
+  }
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&watch_->mutex_);
+    watch_->writing_ = false;
+    if (!ok) watch_->last_ = true;
+    watch_->Advance();
+  }
+  void OnCancel() override {
+    absl::MutexLock lock(&watch_->mutex_);
+    watch_->last_ = true;
+    watch_->has_newest_ = false;
+    watch_->Advance();
+  }
+  void OnDone() override {
+    {
+      absl::MutexLock lock(&watch_->mutex_);
+      watch_->reactor_ = nullptr;
+    }
+    cluster_->Unwatch(watch_);
+    delete this;
+  }
+
+ private:
+  Cluster* const cluster_;
+  const std::shared_ptr<Watch> watch_;  // shared with the cluster
+};
+
+void Watch::OnJob(const JobView& view, bool final) {
+  absl::MutexLock lock(&mutex_);
+  newest_.Clear();
+  Fill(view, /*with_script=*/false, &newest_);
+  has_newest_ = true;
+  last_ = last_ || final;
+  Advance();
+}
+
+void Watch::OnError(const absl::Status& status) {
+  absl::MutexLock lock(&mutex_);
+  status_ = ToGrpc(status);
+  last_ = true;
+  Advance();
+}
+
+void Watch::Advance() {
+  if (reactor_ == nullptr || writing_ || finished_) return;
+  if (has_newest_) {
+    has_newest_ = false;
+    writing_ = true;
+    writing_message_.Swap(&newest_);
+    reactor_->StartWrite(&writing_message_);
+  } else if (last_) {
+    finished_ = true;
+    reactor_->Finish(status_);
+  }
+}
+
+// ---- The services
+
+class JobServiceImpl : public v1::JobService::CallbackService {
+ public:
+  JobServiceImpl(Cluster* cluster, IoPool* pool, CompileJob compile, ExplainJob explain)
+      : cluster_(cluster),
+        pool_(pool),
+        compile_(std::move(compile)),
+        explain_(std::move(explain)) {}
+
+  using Context = grpc::CallbackServerContext;
+  using Reactor = grpc::ServerUnaryReactor;
+
+  Reactor* Submit(Context* context, const v1::SubmitRequest* request, v1::Job* response) override {
+    SubmitArgs args;
+    args.script = request->script();
+    args.name = request->name();
+    args.variables = {request->variables().begin(), request->variables().end()};
+    args.request_id = request->request_id();
+    args.validate_only = request->validate_only();
+    args.append = request->append();
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->Submit(std::move(args), FinishingJob(reactor, response));
+    return reactor;
+  }
+
+  Reactor* Get(Context* context, const v1::GetJobRequest* request, v1::Job* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->Get(request->job(), FinishingJob(reactor, response, /*with_script=*/true));
+    return reactor;
+  }
+
+  Reactor* List(Context* context, const v1::ListJobsRequest* request,
+                v1::ListJobsResponse* response) override {
+    if (request->page_size() < 0) {
+      return Answer(context, ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
+                                      "page_size is negative", "page_size"));
+    }
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->List(request->page_size(), request->page_token(), request->live_only(),
+                   Finishing<Cluster::Page>(
+                       reactor, response, [](const Cluster::Page& page, v1::ListJobsResponse* out) {
+                         for (const JobView& job : page.jobs) Fill(job, false, out->add_jobs());
+                         out->set_next_page_token(page.next);
+                       }));
+    return reactor;
+  }
+
+  grpc::ServerWriteReactor<v1::Job>* Watch(Context*, const v1::WatchRequest* request) override {
+    return new WatchReactor(cluster_, request->job());
+  }
+
+  Reactor* Stop(Context* context, const v1::StopRequest* request, v1::Job* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->Stop(request->job(), WaitUntil(*context), FinishingJob(reactor, response));
+    return reactor;
+  }
+
+  Reactor* Cancel(Context* context, const v1::CancelRequest* request, v1::Job* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->Cancel(request->job(), WaitUntil(*context), FinishingJob(reactor, response));
+    return reactor;
+  }
+
+  Reactor* Explain(Context* context, const v1::ExplainRequest* request,
+                   v1::ExplainResponse* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    auto done = Finishing<Plan>(
+        reactor, response,
+        [this](const Plan& plan, v1::ExplainResponse* out) { out->set_text(explain_(plan)); });
+    if (!request->job().empty()) {
+      cluster_->GetPlan(request->job(), std::move(done));
+      return reactor;
+    }
+    pool_->Run([this, script = request->script(),
+                variables = std::map<std::string, std::string>(request->variables().begin(),
+                                                               request->variables().end()),
+                done = std::move(done)] {
+      absl::StatusOr<CompiledJob> compiled = compile_(script, variables);
+      if (compiled.ok()) return done(std::move(compiled->plan));
+      done(ApiError(compiled.status().code(), kReasonScript, StdView(compiled.status().message()),
+                    "script"));
+    });
+    return reactor;
+  }
+
+  Reactor* ListCheckpoints(Context* context, const v1::ListCheckpointsRequest* request,
+                           v1::ListCheckpointsResponse* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->ListCheckpoints(request->job(), Finishing<std::vector<CheckpointView>>(
+                                                  reactor, response,
+                                                  [](const std::vector<CheckpointView>& views,
+                                                     v1::ListCheckpointsResponse* out) {
+                                                    for (const CheckpointView& view : views)
+                                                      Fill(view, out->add_checkpoints());
+                                                  }));
+    return reactor;
+  }
+
+  Reactor* TriggerCheckpoint(Context* context, const v1::TriggerCheckpointRequest* request,
+                             v1::Checkpoint* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->TriggerCheckpoint(
+        request->job(), WaitUntil(*context),
+        Finishing<CheckpointView>(
+            reactor, response,
+            [](const CheckpointView& view, v1::Checkpoint* out) { Fill(view, out); }));
+    return reactor;
+  }
+
+  Reactor* Rescale(Context* context, const v1::RescaleRequest*, v1::Job*) override {
+    return Answer(context,
+                  ApiError(absl::StatusCode::kUnimplemented, kReasonLater,
+                           "rescaling a running job comes with a later version: stop the job and "
+                           "submit it again with another SET parallelism"));
+  }
+
+ private:
+  Cluster* const cluster_;
+  IoPool* const pool_;
+  const CompileJob compile_;
+  const ExplainJob explain_;
+};
+
+class ClusterServiceImpl : public v1::ClusterService::CallbackService {
+ public:
+  ClusterServiceImpl(Cluster* cluster, std::string version)
+      : cluster_(cluster), version_(std::move(version)) {}
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::GetStatusRequest*,
+                                      v1::ClusterStatus* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    cluster_->GetStatus(Finishing<ClusterSummary>(
+        reactor, response, [this](const ClusterSummary& summary, v1::ClusterStatus* out) {
+          out->set_version(version_);
+          out->set_data_uri(summary.data_uri);
+          out->set_workers(summary.workers);
+          out->set_slots(summary.slots);
+          out->set_slots_used(summary.slots_used);
+          out->set_jobs_running(summary.jobs_running);
+          out->set_jobs_total(summary.jobs_total);
+          out->set_http_address(summary.http_address);
+        }));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
+                                        const v1::ListWorkersRequest*,
+                                        v1::ListWorkersResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    cluster_->ListWorkers(Finishing<std::vector<WorkerSummary>>(
+        reactor, response,
+        [](const std::vector<WorkerSummary>& workers, v1::ListWorkersResponse* out) {
+          for (const WorkerSummary& worker : workers) {
+            v1::Worker* to = out->add_workers();
+            to->set_id(worker.id);
+            to->set_address(worker.registration.address);
+            to->set_slots(worker.registration.slots);
+            to->set_slots_used(worker.slots_used);
+            to->set_memory_bytes(worker.registration.memory_bytes);
+            to->set_memory_used_bytes(worker.memory_used_bytes);
+            to->set_version(worker.registration.version);
+            SetMillis(worker.registered_ms, to->mutable_registered_at());
+          }
+        }));
+    return reactor;
+  }
+
+ private:
+  Cluster* const cluster_;
+  const std::string version_;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<grpc::Service>> MakeApiServices(Cluster* cluster, IoPool* pool,
+                                                            CompileJob compile, ExplainJob explain,
+                                                            std::string version) {
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(
+      std::make_unique<JobServiceImpl>(cluster, pool, std::move(compile), std::move(explain)));
+  services.push_back(std::make_unique<ClusterServiceImpl>(cluster, std::move(version)));
+  return services;
+}
+
+}  // namespace weir

@@ -1,0 +1,197 @@
+#include "coordinator/cluster.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/status_macros.h"
+#include "coordinator/event_loop.h"
+
+namespace weir {
+namespace {
+
+constexpr int64_t kPulseUs = 250'000;
+constexpr int64_t kJobDescribeDeadlineUs = 10'000'000;
+
+}  // namespace
+
+Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
+    : options_(std::move(options)),
+      deps_(std::move(deps)),
+      registry_(options_.data_uri),
+      queries_(&registry_),
+      commits_(deps_.pool, deps_.make_committer, deps_.clock),
+      submitter_({deps_.loop, deps_.pool, deps_.blobs, deps_.clock, deps_.random, &queries_,
+                  deps_.make_committer, deps_.compile,
+                  [this] { return !registry_.workers().empty(); },
+                  [this](const std::string& name) {
+                    for (const auto& [id, job] : jobs_) {
+                      if (job->live() && job->spec().name == name) return id;
+                    }
+                    return JobId();
+                  },
+                  [this](const std::string& path) {
+                    for (const auto& [id, job] : jobs_) {
+                      if (!job->live()) continue;
+                      for (const SinkSpec& sink : job->spec().plan.sinks) {
+                        if (sink.path == path) return id;
+                      }
+                    }
+                    return JobId();
+                  }}) {
+  runner_deps_ = {deps_.loop,   deps_.pool,    deps_.blobs, &registry_, &commits_, deps_.clock,
+                  deps_.random, deps_.metrics, nullptr,     nullptr,    nullptr,   nullptr};
+  runner_deps_.deliver = [this](const JobId& id, JobEvent event) {
+    deps_.loop->Post([this, id, event = std::move(event)] {
+      const auto it = jobs_.find(id);
+      if (it != jobs_.end() && !shut_down_) it->second->Handle(event);
+    });
+  };
+  runner_deps_.describe = [this](const JobId& id, const DescribeSourceAction& question) {
+    queries_.Ask(
+        question, deps_.clock->MonotonicMicros() + kJobDescribeDeadlineUs,
+        [this, id](SourceDescribedEvent answer) { runner_deps_.deliver(id, std::move(answer)); });
+  };
+  runner_deps_.workers = [this](const JobId& id) { return WorkersFor(id); };
+  runner_deps_.changed = [this](const JobId& id) { OnChanged(id); };
+}
+
+Cluster::~Cluster() = default;
+
+absl::Status Cluster::Recover() {
+  WEIR_ASSIGN_OR_RETURN(const std::vector<JobId> ids, ListJobs(deps_.blobs));
+  std::map<JobId, JobLogState> logs;
+  for (const JobId& id : ids) {
+    JobLogState log;
+    const absl::Status read = JobLog(deps_.blobs, id).CatchUp(&log);
+    if (absl::IsDataLoss(read)) {
+      // One damaged job doesn't stop the others; nothing is done for it, nothing is deleted.
+      WEIR_LOG(kError, "a job's log can't be read; the job stays untouched", {"job", id},
+               {"error", read.message()});
+      continue;
+    }
+    WEIR_RETURN_IF_ERROR(read);
+    logs.emplace(id, std::move(log));
+  }
+  deps_.loop->Run([&] {
+    for (auto& [id, log] : logs) Add(id, std::move(log), /*took_over=*/true);
+    for (const auto& [id, job] : jobs_) job->Tick();
+    Every();
+  });
+  return absl::OkStatus();
+}
+
+JobRunner* Cluster::Add(const JobId& id, JobLogState log, bool took_over) {
+  auto runner =
+      std::make_unique<JobRunner>(&runner_deps_, id, std::move(log), took_over, options_.machine);
+  return jobs_.emplace(id, std::move(runner)).first->second.get();
+}
+
+void Cluster::ShutDown() {
+  deps_.loop->Run([this] {
+    shut_down_ = true;
+    queries_.FailAll();
+    for (const Waiter& waiter : waiters_) Answer(waiter, /*timed_out=*/true);
+    waiters_.clear();
+    for (const Watched& watched : watched_) {
+      watched.watcher->OnError(absl::UnavailableError("the coordinator is shutting down"));
+    }
+    watched_.clear();
+    for (const auto& [id, worker] : registry_.workers()) worker.session->Close();
+  });
+}
+
+// ---- Workers
+
+void Cluster::OnMessage(const std::shared_ptr<WorkerSession>& session, FromWorker message) {
+  deps_.loop->Post([this, session, message = std::move(message)]() mutable {
+    if (!shut_down_) Handle(session, std::move(message));
+  });
+}
+
+void Cluster::OnClosed(const std::shared_ptr<WorkerSession>& session) {
+  deps_.loop->Post([this, session] {
+    if (shut_down_ || !registry_.OnClosed(session)) return;
+    OnWorkersChanged();
+  });
+}
+
+void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker message) {
+  const int64_t now_us = deps_.clock->MonotonicMicros();
+  if (const auto* registration = std::get_if<WorkerRegistration>(&message)) {
+    if (registry_.OnRegister(session, *registration, now_us, deps_.clock->WallMicros() / 1000)) {
+      WEIR_LOG(kInfo, "worker registered", {"address", registration->address},
+               {"slots", registration->slots});
+      OnWorkersChanged();
+    }
+    return;
+  }
+  WorkerRegistry::Worker* worker = registry_.Hear(session, now_us);
+  if (worker == nullptr) return;  // replaced or expired: its reports may have gaps
+  if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
+    return registry_.OnHeartbeat(worker, std::move(*heartbeat));
+  }
+  if (auto* described = std::get_if<SourceDescribedEvent>(&message)) {
+    return queries_.OnAnswer(std::move(*described));
+  }
+  auto& report = std::get<JobReport>(message);
+  if (auto* deployed = std::get_if<DeployedEvent>(&report.event)) deployed->worker_id = worker->id;
+  const auto job = jobs_.find(report.job);
+  if (job != jobs_.end()) job->second->Handle(report.event);
+}
+
+void Cluster::OnWorkersChanged() {
+  WEIR_LOG(kInfo, "workers", {"count", registry_.workers().size()});
+  deps_.metrics->GetGauge("weir_workers", "Registered workers", {})
+      ->Set(static_cast<double>(registry_.workers().size()));
+  queries_.Expire(deps_.clock->MonotonicMicros());
+  for (const auto& [id, job] : jobs_) job->Tick();
+}
+
+std::map<std::string, std::map<int, int>> Cluster::SlotLoad(const JobId& except) const {
+  std::map<std::string, std::map<int, int>> load;
+  for (const auto& [id, job] : jobs_) {
+    if (id == except || !job->live()) continue;
+    for (const SlotRef& slot : job->placement()) ++load[slot.worker_id][slot.slot];
+  }
+  return load;
+}
+
+std::vector<WorkerView> Cluster::WorkersFor(const JobId& job) const {
+  const auto load = SlotLoad(job);
+  std::vector<WorkerView> views;
+  for (const auto& [id, worker] : registry_.workers()) {
+    WorkerView view{id, worker.registration.address, worker.registration.slots, {}};
+    view.slot_load.resize(static_cast<size_t>(view.slots));
+    if (const auto it = load.find(id); it != load.end()) {
+      for (const auto& [slot, tasks] : it->second) {
+        if (slot < view.slots) view.slot_load[static_cast<size_t>(slot)] = tasks;
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+void Cluster::Every() {
+  if (shut_down_) return;
+  const int64_t now_us = deps_.clock->MonotonicMicros();
+  const std::vector<std::string> lost = registry_.Expire(now_us);
+  for (const std::string& address : lost) {
+    WEIR_LOG(kWarning, "worker's lease ran out", {"address", address});
+  }
+  if (!lost.empty()) OnWorkersChanged();
+  queries_.Expire(now_us);
+  AnswerWaiters(nullptr);
+  for (auto it = watched_.begin(); it != watched_.end();) {
+    it = now_us >= it->next_us && Show(&*it) ? watched_.erase(it) : std::next(it);
+  }
+  for (const auto& [id, job] : jobs_) job->UpdateGauges();
+  deps_.loop->PostAt(now_us + kPulseUs, [this] { Every(); });
+}
+
+}  // namespace weir

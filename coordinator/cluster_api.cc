@@ -1,0 +1,295 @@
+// What the API asks of the cluster.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "coordinator/api_error.h"
+#include "coordinator/cluster.h"
+#include "coordinator/event_loop.h"
+
+namespace weir {
+namespace {
+
+constexpr int64_t kWatchIntervalUs = 1'000'000;
+constexpr int kPageSizeMax = 1000;
+
+absl::Status ShuttingDown() {
+  return ApiError(absl::StatusCode::kUnavailable, kReasonShuttingDown,
+                  "the coordinator is shutting down");
+}
+
+absl::Status Ended(const JobRunner& job) {
+  return ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobEnded,
+                  absl::StrCat("job ", job.id(), " has ended already"));
+}
+
+}  // namespace
+
+absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
+  if (shut_down_) return ShuttingDown();
+  if (const auto it = jobs_.find(job); it != jobs_.end()) return it->second.get();
+  JobRunner* newest = nullptr;
+  for (const auto& [id, runner] : jobs_) {
+    if (runner->spec().name != job) continue;
+    // A live job of the name comes first; of ended ones, the one submitted last.
+    const bool better = newest == nullptr || (runner->live() && !newest->live()) ||
+                        (runner->live() == newest->live() &&
+                         runner->spec().submitted_ms > newest->spec().submitted_ms);
+    if (better) newest = runner.get();
+  }
+  if (newest != nullptr) return newest;
+  return ApiError(absl::StatusCode::kNotFound, kReasonJobNotFound,
+                  absl::StrCat("there is no job '", job, "'; `weir job list` shows all"), "job");
+}
+
+void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
+  deps_.loop->Post([this, args = std::move(args), done = std::move(done)] {
+    if (shut_down_) return done(ShuttingDown());
+    if (!args.request_id.empty()) {
+      for (const auto& [id, job] : jobs_) {
+        if (job->spec().request_id == args.request_id) return done(job->View(true));
+      }
+    }
+    submitter_.Submit(args, [this, args, done](absl::StatusOr<Submitted> submitted) {
+      if (submitted.ok() && submitted->validated_only) {
+        JobView view;
+        view.name = args.name;
+        view.warnings = submitted->warnings;
+        return done(view);
+      }
+      AfterSubmit(submitted, done);
+    });
+  });
+}
+
+void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done) {
+  if (!submitted.ok()) return done(submitted.status());
+  // Recorded, so the next coordinator has it; asked again, it answers with the job.
+  if (shut_down_) return done(ShuttingDown());
+  // Several callers of one request come here with the same job.
+  auto it = jobs_.find(submitted->id);
+  if (it == jobs_.end()) {
+    Add(submitted->id, submitted->log, /*took_over=*/false)->Tick();
+    it = jobs_.find(submitted->id);
+  }
+  JobView view = it->second->View(true);
+  view.warnings.insert(view.warnings.begin(), submitted->warnings.begin(),
+                       submitted->warnings.end());
+  done(std::move(view));
+}
+
+void Cluster::Get(std::string job, Done<JobView> done) {
+  deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    done((*runner)->View(true));
+  });
+}
+
+void Cluster::List(int page_size, std::string after, bool live_only, Done<Page> done) {
+  deps_.loop->Post([this, page_size, after = std::move(after), live_only, done = std::move(done)] {
+    if (shut_down_) return done(ShuttingDown());
+    const auto limit =
+        static_cast<size_t>(page_size <= 0 ? 100 : std::min(page_size, kPageSizeMax));
+    std::vector<const JobRunner*> ordered;
+    for (const auto& [id, job] : jobs_) ordered.push_back(job.get());
+    std::sort(ordered.begin(), ordered.end(), [](const JobRunner* a, const JobRunner* b) {
+      const int64_t a_ms = a->spec().submitted_ms;
+      const int64_t b_ms = b->spec().submitted_ms;
+      return a_ms != b_ms ? a_ms > b_ms : a->id() < b->id();
+    });
+    auto it = ordered.begin();
+    if (!after.empty()) {
+      it = std::find_if(ordered.begin(), ordered.end(),
+                        [&](const JobRunner* job) { return job->id() == after; });
+      if (it == ordered.end()) {
+        return done(ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
+                             "page_token is not one that this cluster gave", "page_token"));
+      }
+      ++it;
+    }
+    Page page;
+    for (; it != ordered.end(); ++it) {
+      if (live_only && !(*it)->live()) continue;
+      if (page.jobs.size() == limit) {
+        page.next = page.jobs.back().id;
+        break;
+      }
+      page.jobs.push_back((*it)->View(true));
+    }
+    done(std::move(page));
+  });
+}
+
+// ---- Ending a job
+
+void Cluster::End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done) {
+  deps_.loop->Post([this, job = std::move(job), request = std::move(request), deadline_us,
+                    done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    if (!(*runner)->live()) {
+      // Asked again after a lost answer, it has happened already.
+      const JobState wanted = std::holds_alternative<StopRequestedEvent>(request)
+                                  ? JobState::kStopped
+                                  : JobState::kCancelled;
+      if ((*runner)->state() == wanted) return done((*runner)->View(true));
+      return done(Ended(**runner));
+    }
+    Waiter waiter;
+    waiter.job = (*runner)->id();
+    waiter.deadline_us = deadline_us;
+    waiter.ended = done;
+    waiters_.push_back(std::move(waiter));
+    (*runner)->Handle(request);
+  });
+}
+
+void Cluster::Stop(std::string job, int64_t deadline_us, Done<JobView> done) {
+  End(std::move(job), StopRequestedEvent(), deadline_us, std::move(done));
+}
+
+void Cluster::Cancel(std::string job, int64_t deadline_us, Done<JobView> done) {
+  End(std::move(job), CancelRequestedEvent(), deadline_us, std::move(done));
+}
+
+// ---- Checkpoints and plans
+
+void Cluster::GetPlan(std::string job, Done<Plan> done) {
+  deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    done((*runner)->spec().plan);
+  });
+}
+
+void Cluster::ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done) {
+  deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    done((*runner)->Checkpoints());
+  });
+}
+
+void Cluster::TriggerCheckpoint(std::string job, int64_t deadline_us, Done<CheckpointView> done) {
+  deps_.loop->Post([this, job = std::move(job), deadline_us, done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    if (!(*runner)->live()) return done(Ended(**runner));
+    if ((*runner)->state() != JobState::kRunning) {
+      return done(ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobNotRunning,
+                           absl::StrCat("job ", (*runner)->id(),
+                                        " is not running: ", (*runner)->View(false).reason)));
+    }
+    Waiter waiter;
+    waiter.job = (*runner)->id();
+    waiter.deadline_us = deadline_us;
+    waiter.asked_us = deps_.clock->MonotonicMicros();
+    waiter.checkpoint = done;
+    waiters_.push_back(std::move(waiter));
+    (*runner)->Handle(CheckpointRequestedEvent());
+  });
+}
+
+// ---- Waiting and watching
+
+bool Cluster::Answer(const Waiter& waiter, bool timed_out) {
+  const JobRunner& job = *jobs_.at(waiter.job);
+  if (waiter.ended) {
+    if (job.live() && !timed_out) return false;
+    waiter.ended(job.View(true));
+    return true;
+  }
+  if (job.last_published_trigger_us() >= waiter.asked_us) {
+    waiter.checkpoint(job.Checkpoints().front());
+  } else if (!job.live()) {
+    waiter.checkpoint(Ended(job));
+  } else if (timed_out) {
+    waiter.checkpoint(absl::DeadlineExceededError(
+        absl::StrCat("no checkpoint of job ", job.id(), " was published in time")));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Cluster::AnswerWaiters(const JobId* job) {
+  const int64_t now_us = deps_.clock->MonotonicMicros();
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    const bool concerned = job == nullptr || it->job == *job;
+    it = concerned && Answer(*it, now_us >= it->deadline_us) ? waiters_.erase(it) : std::next(it);
+  }
+}
+
+void Cluster::OnChanged(const JobId& job) {
+  // Not at once: the runner that says so is in the middle of its work.
+  deps_.loop->Post([this, job] {
+    if (shut_down_) return;
+    AnswerWaiters(&job);
+    for (auto it = watched_.begin(); it != watched_.end();) {
+      it = it->job == job && Show(&*it) ? watched_.erase(it) : std::next(it);
+    }
+  });
+}
+
+bool Cluster::Show(Watched* watched) {
+  const JobRunner& job = *jobs_.at(watched->job);
+  watched->next_us = deps_.clock->MonotonicMicros() + kWatchIntervalUs;
+  watched->watcher->OnJob(job.View(true), !job.live());
+  return !job.live();
+}
+
+void Cluster::Watch(std::string job, std::shared_ptr<JobWatcher> watcher) {
+  deps_.loop->Post([this, job = std::move(job), watcher = std::move(watcher)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return watcher->OnError(runner.status());
+    Watched watched{(*runner)->id(), watcher};
+    if (!Show(&watched)) watched_.push_back(std::move(watched));
+  });
+}
+
+void Cluster::Unwatch(const std::shared_ptr<JobWatcher>& watcher) {
+  deps_.loop->Post([this, watcher] {
+    watched_.remove_if([&](const Watched& watched) { return watched.watcher == watcher; });
+  });
+}
+
+// ---- The cluster
+
+void Cluster::GetStatus(Done<ClusterSummary> done) {
+  deps_.loop->Post([this, done = std::move(done)] {
+    ClusterSummary summary;
+    summary.data_uri = options_.data_uri;
+    summary.http_address = options_.http_address;
+    summary.workers = static_cast<int>(registry_.workers().size());
+    for (const auto& [id, worker] : registry_.workers()) {
+      summary.slots += worker.registration.slots;
+    }
+    for (const auto& [worker, slots] : SlotLoad("")) {
+      summary.slots_used += static_cast<int>(slots.size());
+    }
+    summary.jobs_total = static_cast<int>(jobs_.size());
+    for (const auto& [id, job] : jobs_) {
+      if (job->state() == JobState::kRunning) ++summary.jobs_running;
+    }
+    done(summary);
+  });
+}
+
+void Cluster::ListWorkers(Done<std::vector<WorkerSummary>> done) {
+  deps_.loop->Post([this, done = std::move(done)] {
+    const auto load = SlotLoad("");
+    std::vector<WorkerSummary> workers;
+    for (const auto& [id, worker] : registry_.workers()) {
+      const auto used = load.find(id);
+      workers.push_back({id, worker.registration,
+                         used == load.end() ? 0 : static_cast<int>(used->second.size()),
+                         worker.memory_used_bytes, worker.registered_ms});
+    }
+    done(std::move(workers));
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,246 @@
+#include "coordinator/job_runner.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "coordinator/event_loop.h"
+
+namespace weir {
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+const char* StateName(JobState state) {
+  switch (state) {
+    case JobState::kCreated:
+      return "CREATED";
+    case JobState::kWaiting:
+      return "WAITING";
+    case JobState::kRunning:
+      return "RUNNING";
+    case JobState::kStopping:
+      return "STOPPING";
+    case JobState::kStopped:
+      return "STOPPED";
+    case JobState::kCancelled:
+      return "CANCELLED";
+    case JobState::kFinished:
+      return "FINISHED";
+    case JobState::kFailed:
+      return "FAILED";
+  }
+  CheckFailed(__FILE__, __LINE__, "known JobState", "");
+}
+
+JobState EndState(JobEnd how) {
+  switch (how) {
+    case JobEnd::kStopped:
+      return JobState::kStopped;
+    case JobEnd::kCancelled:
+      return JobState::kCancelled;
+    case JobEnd::kFinished:
+      return JobState::kFinished;
+    case JobEnd::kFailed:
+      return JobState::kFailed;
+  }
+  CheckFailed(__FILE__, __LINE__, "known JobEnd", "");
+}
+
+}  // namespace
+
+// The job's log as the pool sees it: its own fold, since appends run beside the machine.
+struct JobRunner::LogIo {
+  LogIo(BlobStore* blobs, const JobId& job, JobLogState s, IoPool* pool)
+      : log(blobs, job), state(std::move(s)), strand(pool) {}
+  JobLog log;
+  JobLogState state;
+  Strand strand;
+
+  absl::StatusOr<int64_t> Append(const LogRecord& record) {
+    const bool is_checkpoint = std::holds_alternative<Manifest>(record.body);
+    if (is_checkpoint) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_publish"));
+    if (std::holds_alternative<EndedRecord>(record.body)) {
+      WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_ended_record"));
+    }
+    // After an error behind a successful append the machine repeats the record, which then stands
+    // there already.
+    if (applied_id == record.id) return state.tail;
+    absl::StatusOr<int64_t> n = log.Append(record, &state);
+    if (n.ok()) applied_id = record.id;
+    if (is_checkpoint && n.ok()) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.after_publish"));
+    return n;
+  }
+  std::string applied_id;
+};
+
+JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool took_over,
+                     JobMachineOptions options)
+    : deps_(deps), id_(std::move(id)), armed_us_(kNever) {
+  if (log.ended) {
+    ended_log_ = std::move(log);
+    shown_state_ = state();
+    return;
+  }
+  io_ = std::make_shared<LogIo>(deps->blobs, id_, log, deps->pool);
+  machine_.emplace(std::move(log), took_over, Facts(), std::move(options), deps->random);
+}
+
+JobRunner::~JobRunner() = default;
+
+JobFacts JobRunner::Facts() const {
+  return {deps_->clock->MonotonicMicros(), deps_->clock->WallMicros() / 1000, deps_->workers(id_)};
+}
+
+void JobRunner::Handle(const JobEvent& event) {
+  if (!machine_) return;
+  const Epoch epoch_before = log().checkpoints.empty() ? Epoch() : log().checkpoints.back().epoch;
+  if (std::holds_alternative<CapturedEvent>(event)) {
+    (void)Failpoint("coordinator.after_captured");  // an error can't be reported from here
+  }
+  if (std::holds_alternative<TickEvent>(event)) armed_us_ = kNever;
+  if (const auto* commit = std::get_if<CommitDoneEvent>(&event)) ObserveCommit(*commit);
+  for (const JobAction& action : machine_->Handle(event, Facts())) {
+    std::visit([this](const auto& a) { Do(a); }, action);
+  }
+  ArmTimer();
+  const Epoch epoch = log().checkpoints.empty() ? Epoch() : log().checkpoints.back().epoch;
+  if (state() == shown_state_ && epoch == epoch_before) return;
+  if (state() != shown_state_) {
+    WEIR_LOG(kInfo, "job state", {"job", id_}, {"state", StateName(state())},
+             {"reason", machine_->reason()});
+    shown_state_ = state();
+  }
+  deps_->changed(id_);
+}
+
+void JobRunner::ArmTimer() {
+  const int64_t at = machine_->wake_us();
+  if (at >= armed_us_) return;
+  armed_us_ = at;
+  deps_->loop->PostAt(at, [deliver = deps_->deliver, id = id_] { deliver(id, TickEvent()); });
+}
+
+// ---- Log and sources
+
+void JobRunner::Do(const AppendAction& action) {
+  io_->strand.Run([io = io_, record = action.record, id = id_, deliver = deps_->deliver] {
+    const absl::StatusOr<int64_t> n = io->Append(record);
+    if (!n.ok()) {
+      WEIR_LOG(kWarning, "append to the job log failed", {"job", id},
+               {"error", n.status().ToString()});
+    }
+    deliver(id, AppendedEvent{n.status(), n.ok() ? *n : 0});
+  });
+}
+
+void JobRunner::Do(const DescribeSourceAction& action) { deps_->describe(id_, action); }
+
+// ---- Workers
+
+void JobRunner::Do(const DeployAction& action) {
+  const auto deploy = std::make_shared<const DeployAction>(action);
+  const auto plan = std::make_shared<const Plan>(spec().plan);
+  deployed_ = machine_->placement();
+  std::set<std::string> told;
+  for (const SlotRef& slot : deployed_) {
+    if (!told.insert(slot.worker_id).second) continue;
+    if (WorkerRegistry::Worker* worker = deps_->registry->Find(slot.worker_id)) {
+      worker->session->Send({id_, DeployMessage{deploy, plan, slot.worker_id}});
+    }
+  }
+  WEIR_LOG(kInfo, "deploying", {"job", id_}, {"generation", action.generation.value},
+           {"epoch", action.epoch.value}, {"parallelism", action.parallelism},
+           {"workers", told.size()});
+}
+
+template <class Action>
+void JobRunner::SendToDeployed(const Action& action) {
+  std::set<std::string> told;
+  for (const SlotRef& slot : deployed_) {
+    if (!told.insert(slot.worker_id).second) continue;
+    if (WorkerRegistry::Worker* worker = deps_->registry->Find(slot.worker_id)) {
+      worker->session->Send({id_, action});
+    }
+  }
+}
+
+void JobRunner::Do(const StartAction& action) { SendToDeployed(action); }
+void JobRunner::Do(const TriggerAction& action) { SendToDeployed(action); }
+void JobRunner::Do(const NotifyPublishedAction& action) { SendToDeployed(action); }
+
+void JobRunner::Do(const AddPartitionsAction& action) {
+  const SlotRef& slot = deployed_[static_cast<size_t>(action.task.index)];
+  WEIR_LOG(kInfo, "new partition", {"job", id_}, {"partition", action.positions.front().partition},
+           {"task", action.task.index});
+  if (WorkerRegistry::Worker* worker = deps_->registry->Find(slot.worker_id)) {
+    worker->session->Send({id_, action});
+  }
+}
+
+// To all workers: one that was away may still run an older generation.
+void JobRunner::Do(const CancelTasksAction& action) {
+  for (const auto& [id, worker] : deps_->registry->workers()) worker.session->Send({id_, action});
+  deployed_.clear();
+}
+
+// ---- Commits
+
+void JobRunner::Do(const CommitAction& action) {
+  TableCommit commit = BuildTableCommit(id_, spec(), action.sink, action.epoch, action.manifest);
+  deps_->commits->Commit(
+      spec().plan.sinks[static_cast<size_t>(action.sink)], std::move(commit),
+      [deps = deps_, id = id_, sink = action.sink, epoch = action.epoch](
+          absl::StatusOr<CommitResult> result, int64_t duration_us) {
+        if (!result.ok()) {
+          WEIR_LOG(kWarning, "commit failed", {"job", id}, {"epoch", epoch.value},
+                   {"error", result.status().ToString()});
+        }
+        deps->deliver(id, CommitDoneEvent{sink, epoch, std::move(result), duration_us});
+      });
+}
+
+// ---- For people
+
+JobState JobRunner::state() const {
+  return machine_ ? machine_->state() : EndState(ended_log_.ended->how);
+}
+
+std::vector<SlotRef> JobRunner::placement() const {
+  return machine_ ? machine_->placement() : std::vector<SlotRef>();
+}
+
+JobView JobRunner::View(bool with_live) const {
+  JobView view = ViewOfLog(id_, log(), machine_ ? &machine_->commits() : nullptr);
+  view.state = state();
+  if (!machine_) {
+    view.reason = ended_log_.ended->reason;
+    return view;
+  }
+  view.reason = machine_->reason();
+  if (!live()) return view;
+  view.warnings = machine_->warnings();
+  if (with_live) {
+    AddLive(spec().plan, machine_->base_counters(), deps_->registry->Live(id_, log().generation),
+            &view);
+  }
+  return view;
+}
+
+std::vector<CheckpointView> JobRunner::Checkpoints() const {
+  std::vector<CheckpointView> views;
+  for (const auto& published : log().checkpoints) {
+    views.push_back(ViewOfCheckpoint(published, machine_ ? &machine_->commits() : nullptr, log()));
+    const auto duration = checkpoint_ms_.find(views.back().epoch);
+    if (duration != checkpoint_ms_.end()) views.back().duration_ms = duration->second;
+  }
+  std::reverse(views.begin(), views.end());
+  return views;
+}
+
+}  // namespace weir

@@ -1,0 +1,117 @@
+// Performs what a job's machine decides: appends to the log, talks to workers, commits. All calls
+// on the event loop's thread.
+#ifndef WEIR_COORDINATOR_JOB_RUNNER_H_
+#define WEIR_COORDINATOR_JOB_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/io_pool.h"
+#include "coordinator/commit_driver.h"
+#include "coordinator/job_machine.h"
+#include "coordinator/job_view.h"
+#include "coordinator/worker_registry.h"
+
+namespace weir {
+
+class BlobStore;
+class Clock;
+class EventLoop;
+class Metrics;
+class Random;
+
+// What all runners share; everything outlives them.
+struct JobRunnerDeps {
+  EventLoop* loop = nullptr;
+  IoPool* pool = nullptr;
+  BlobStore* blobs = nullptr;
+  WorkerRegistry* registry = nullptr;
+  CommitDriver* commits = nullptr;
+  Clock* clock = nullptr;
+  Random* random = nullptr;
+  Metrics* metrics = nullptr;
+  // Asks some worker; the answer comes back through Handle of the job that asked.
+  std::function<void(const JobId&, const DescribeSourceAction&)> describe;
+  // Tasks of other jobs per slot, by worker id.
+  std::function<std::vector<WorkerView>(const JobId&)> workers;
+  // Delivers an event to a job that may have ended meanwhile. Thread-safe.
+  std::function<void(const JobId&, JobEvent)> deliver;
+  // The job's state or epoch changed, or it ended.
+  std::function<void(const JobId&)> changed;
+};
+
+class JobRunner {
+ public:
+  // `log` is folded. An ended job's runner only shows it.
+  JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool took_over,
+            JobMachineOptions options);
+  ~JobRunner();
+  JobRunner(const JobRunner&) = delete;
+  JobRunner& operator=(const JobRunner&) = delete;
+
+  void Handle(const JobEvent& event);
+  void Tick() { Handle(TickEvent()); }
+
+  const JobId& id() const { return id_; }
+  const JobSpec& spec() const { return *log().spec; }
+  const JobLogState& log() const { return machine_ ? machine_->log() : ended_log_; }
+  JobState state() const;
+  bool live() const { return !IsFinal(state()); }
+  JobView View(bool with_live) const;
+  // Newest first.
+  std::vector<CheckpointView> Checkpoints() const;
+  // Slots that its tasks occupy.
+  std::vector<SlotRef> placement() const;
+
+  // When the checkpoint behind the last published epoch was triggered; monotonic.
+  int64_t last_published_trigger_us() const { return last_published_trigger_us_; }
+  // Sets gauges that age: freshness, state.
+  void UpdateGauges();
+
+ private:
+  struct LogIo;
+  static constexpr size_t kDurationsKept = 100;
+
+  JobFacts Facts() const;
+  void Do(const AppendAction& action);
+  void Do(const DescribeSourceAction& action);
+  void Do(const DeployAction& action);
+  void Do(const StartAction& action);
+  void Do(const TriggerAction& action);
+  void Do(const NotifyPublishedAction& action);
+  void Do(const AddPartitionsAction& action);
+  void Do(const CancelTasksAction& action);
+  void Do(const CommitAction& action);
+  void Do(const CheckpointPublishedNote& note);
+  void Do(const CheckpointFailedNote& note);
+  void Do(const RestartNote& note);
+  void Do(const FencedNote& note);
+  void Do(const EndedNote& note);
+
+  // To every worker that has tasks of the current generation.
+  template <class Action>
+  void SendToDeployed(const Action& action);
+  void ObserveCommit(const CommitDoneEvent& event);
+  void ArmTimer();
+
+  const JobRunnerDeps* const deps_;
+  const JobId id_;
+  JobLogState ended_log_;              // of a job that had ended before this process
+  std::optional<JobMachine> machine_;  // of any other
+  std::shared_ptr<LogIo> io_;          // shared with appends under way
+  std::vector<SlotRef> deployed_;      // where the current generation's tasks are
+  int64_t armed_us_;                   // the earliest timer set
+  JobState shown_state_ = JobState::kCreated;
+  std::map<int64_t, int64_t> checkpoint_ms_;  // duration, by epoch
+  int64_t last_published_trigger_us_ = -1;
+  std::map<int, int64_t> committed_us_;  // last commit, by sink; monotonic
+};
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_JOB_RUNNER_H_

@@ -1,0 +1,98 @@
+// What a job's runner tells metrics, and the log lines of a job's milestones.
+#include <array>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "coordinator/job_runner.h"
+
+namespace weir {
+namespace {
+
+constexpr std::array<std::pair<JobState, const char*>, 4> kLiveStates = {
+    {{JobState::kCreated, "created"},
+     {JobState::kWaiting, "waiting"},
+     {JobState::kRunning, "running"},
+     {JobState::kStopping, "stopping"}}};
+
+double Seconds(int64_t micros) { return static_cast<double>(micros) / 1e6; }
+
+}  // namespace
+
+void JobRunner::Do(const CheckpointPublishedNote& note) {
+  last_published_trigger_us_ = note.triggered_us;
+  checkpoint_ms_[note.epoch.value] = note.duration_us / 1000;
+  if (checkpoint_ms_.size() > kDurationsKept) checkpoint_ms_.erase(checkpoint_ms_.begin());
+  deps_->metrics
+      ->GetHistogram("weir_checkpoint_duration_seconds", "Trigger to published", {{"job", id_}},
+                     {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300})
+      ->Observe(Seconds(note.duration_us));
+  deps_->metrics
+      ->GetGauge("weir_checkpoint_last_success_timestamp_seconds", "When the last was published",
+                 {{"job", id_}})
+      ->Set(Seconds(deps_->clock->WallMicros()));
+  deps_->metrics->GetGauge("weir_job_epoch", "Last published epoch", {{"job", id_}})
+      ->Set(static_cast<double>(note.epoch.value));
+}
+
+void JobRunner::Do(const CheckpointFailedNote& note) {
+  deps_->metrics
+      ->GetCounter("weir_checkpoint_failures_total", "Checkpoints given up", {{"job", id_}})
+      ->Add(1);
+  WEIR_LOG(kWarning, "checkpoint failed", {"job", id_}, {"checkpoint", note.checkpoint.value},
+           {"reason", note.reason});
+}
+
+void JobRunner::Do(const RestartNote& note) {
+  deps_->metrics->GetCounter("weir_restarts_total", "Restarts after a failure", {{"job", id_}})
+      ->Add(1);
+  WEIR_LOG(kWarning, "job restarts", {"job", id_}, {"generation", log().generation.value},
+           {"reason", note.reason});
+}
+
+void JobRunner::Do(const FencedNote& note) {
+  deps_->metrics->GetCounter("weir_fenced_total", "Jobs given up to another coordinator", {})
+      ->Add(1);
+  WEIR_LOG(kError, "fenced", {"job", id_}, {"reason", note.reason});
+}
+
+void JobRunner::Do(const EndedNote&) {
+  deps_->commits->Forget(spec().plan.sinks);
+  deps_->metrics->RemoveSeries("job", id_);
+}
+
+void JobRunner::ObserveCommit(const CommitDoneEvent& event) {
+  if (!live() || !event.result.ok()) return;
+  const std::string& sink = spec().plan.sinks[static_cast<size_t>(event.sink)].id;
+  const MetricLabels labels = {{"job", id_}, {"sink", sink}};
+  deps_->metrics
+      ->GetHistogram("weir_commit_duration_seconds", "Time to commit an epoch to a table", labels,
+                     {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10})
+      ->Observe(Seconds(event.duration_us));
+  deps_->metrics
+      ->GetCounter("weir_commit_conflicts_total", "Commits of others that came between", labels)
+      ->Add(event.result->rebases);
+  deps_->metrics->GetGauge("weir_table_version", "Version of the last commit", labels)
+      ->Set(static_cast<double>(event.result->table_version));
+  committed_us_[event.sink] = deps_->clock->MonotonicMicros();
+}
+
+void JobRunner::UpdateGauges() {
+  if (!live()) return;
+  for (const auto& [state, name] : kLiveStates) {
+    deps_->metrics
+        ->GetGauge("weir_job_state", "1 for the state that the job is in",
+                   {{"job", id_}, {"state", name}})
+        ->Set(state == machine_->state() ? 1 : 0);
+  }
+  const int64_t now_us = deps_->clock->MonotonicMicros();
+  for (const auto& [sink, at_us] : committed_us_) {
+    deps_->metrics
+        ->GetGauge("weir_table_freshness_seconds", "Since the table's last commit",
+                   {{"job", id_}, {"sink", spec().plan.sinks[static_cast<size_t>(sink)].id}})
+        ->Set(Seconds(now_us - at_us));
+  }
+}
+
+}  // namespace weir

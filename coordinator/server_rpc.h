@@ -1,0 +1,34 @@
+// The gRPC server of the coordinator.
+#ifndef WEIR_COORDINATOR_SERVER_RPC_H_
+#define WEIR_COORDINATOR_SERVER_RPC_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace weir {
+
+// Also serves grpc.health.v1 and server reflection. The destructor cancels calls and ends serving.
+class RpcServer {
+ public:
+  virtual ~RpcServer() = default;
+  // "host:port", with the real port when 0 was asked for.
+  virtual const std::string& address() const = 0;
+};
+
+// A worker's message or a plan may be this large.
+inline constexpr int kMessageBytesMax = 64 << 20;
+
+// FAILED_PRECONDITION when the address is taken or isn't this machine's.
+absl::StatusOr<std::unique_ptr<RpcServer>> StartRpcServer(
+    const std::string& listen, std::vector<std::unique_ptr<grpc::Service>> services);
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_SERVER_RPC_H_

@@ -1,0 +1,250 @@
+#include "coordinator/submitter.h"
+
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "base/string_view.h"
+#include "coordinator/api_error.h"
+#include "coordinator/event_loop.h"
+#include "state/checkpoint/recovery.h"
+
+namespace weir {
+namespace {
+
+constexpr int64_t kDescribeDeadlineUs = 5'000'000;
+constexpr size_t kNameBytesMax = 63;
+
+absl::Status TableError(const SinkSpec& sink, const absl::Status& status) {
+  const std::string message = absl::StrCat("table ", sink.path, ": ", status.message());
+  if (absl::IsUnavailable(status) || absl::IsUnknown(status)) {
+    return ApiError(absl::StatusCode::kUnavailable, kReasonStorage, message);
+  }
+  return ApiError(absl::StatusCode::kFailedPrecondition, kReasonTable, message);
+}
+
+// Another lineage's transactions of a sink of this name: an earlier job wrote the table, and this
+// one would write the same rows again.
+absl::Status CheckLineage(const SinkSpec& sink, const TableState& table) {
+  for (const std::string& app_id : table.app_ids) {
+    if (!absl::EndsWith(app_id, absl::StrCat("/", sink.id))) continue;
+    return ApiError(absl::StatusCode::kAlreadyExists, kReasonTableLineage,
+                    absl::StrCat("table ", sink.path, " holds rows of another job's ", sink.id,
+                                 " (lineage ", app_id.substr(0, app_id.find('/')),
+                                 "): submit with --append to add to them, or choose another path"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckJobName(const std::string& name) {
+  bool fine = !name.empty() && name.size() <= kNameBytesMax && absl::ascii_isalnum(name[0]);
+  for (const char c : name) fine = fine && (absl::ascii_isalnum(c) || c == '-' || c == '_');
+  if (fine) return absl::OkStatus();
+  return ApiError(absl::StatusCode::kInvalidArgument, kReasonName,
+                  absl::StrCat("'", name, "' can't name a job: a name has up to ", kNameBytesMax,
+                               " letters, digits, '-' and '_', and begins with a letter or digit"),
+                  "name");
+}
+
+struct Submitter::Request {
+  SubmitArgs args;
+  std::vector<Done> done;  // several when a request was repeated while under way
+  std::string script;
+  Plan plan;
+  int describing = 0;
+  absl::Status describe_error;
+  bool reserved_name = false;
+  std::vector<std::string> reserved_tables;
+  Submitted result;
+
+  // The steps on the pool.
+  absl::Status Compile(const CompileJob& compile);
+  absl::Status CheckTables(const Deps& deps);
+  absl::Status MakeTables(const Deps& deps, const std::string& lineage);
+  absl::Status CheckAndRecord(const Deps& deps);
+};
+
+absl::Status Submitter::Request::Compile(const CompileJob& compile) {
+  absl::StatusOr<CompiledJob> compiled = compile(args.script, args.variables);
+  if (!compiled.ok()) {
+    return ApiError(compiled.status().code(), kReasonScript, StdView(compiled.status().message()),
+                    "script");
+  }
+  if (compiled->explain_only) {
+    return ApiError(
+        absl::StatusCode::kInvalidArgument, kReasonScript,
+        "the script only asks for its plan: see it with `weir job explain FILE.sql`, or "
+        "remove EXPLAIN to run it",
+        "script");
+  }
+  result.warnings = std::move(compiled->warnings);
+  plan = std::move(compiled->plan);
+  script = std::move(compiled->script);
+  return absl::OkStatus();
+}
+
+absl::Status Submitter::Request::CheckTables(const Deps& deps) {
+  for (const SinkSpec& sink : plan.sinks) {
+    const auto committer = deps.make_committer(sink.path);
+    // No app id of ours exists yet; a fresh lineage has none in any table.
+    const absl::StatusOr<TableState> table =
+        committer->Prepare(sink.schema, CommitAppId("new", sink.id), /*create=*/false);
+    if (absl::IsNotFound(table.status())) {
+      const absl::Status writable = CheckTablePathWritable(sink.path);
+      if (!writable.ok()) return TableError(sink, writable);
+      continue;
+    }
+    if (!table.ok()) return TableError(sink, table.status());
+    if (!args.append) WEIR_RETURN_IF_ERROR(CheckLineage(sink, *table));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Submitter::Request::MakeTables(const Deps& deps, const std::string& lineage) {
+  for (SinkSpec& sink : plan.sinks) {
+    const auto committer = deps.make_committer(sink.path);
+    absl::StatusOr<TableState> table =
+        committer->Prepare(sink.schema, CommitAppId(lineage, sink.id), /*create=*/true);
+    if (!table.ok()) return TableError(sink, table.status());
+    // Readers find columns by exact name, so data files are written as the table spells them.
+    if (!table->schema.columns.empty()) sink.schema = table->schema;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
+  WEIR_RETURN_IF_ERROR(CheckTables(deps));
+  if (args.validate_only) {
+    result.validated_only = true;
+    return absl::OkStatus();
+  }
+  JobSpec spec;
+  spec.name = args.name;
+  spec.script = script;
+  spec.lineage = MakeUuid(*deps.random);
+  spec.submitted_ms = deps.clock->WallMicros() / 1000;
+  spec.request_id = args.request_id;
+  spec.append_to_existing = args.append;
+  WEIR_RETURN_IF_ERROR(MakeTables(deps, spec.lineage));
+  spec.plan = plan;
+  LogRecord record;
+  record.id = RandomHex(*deps.random, 32);
+  record.written_ms = spec.submitted_ms;
+  record.body = std::move(spec);
+  result.id = absl::StrCat(args.name, "-", RandomHex(*deps.random, 8));
+  const absl::StatusOr<int64_t> n = JobLog(deps.blobs, result.id).Append(record, &result.log);
+  if (n.ok()) return absl::OkStatus();
+  return ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
+                  absl::StrCat("the job could not be recorded: ", n.status().message()));
+}
+
+Submitter::Submitter(Deps deps) : deps_(std::move(deps)) {}
+
+void Submitter::Submit(SubmitArgs args, Done done) {
+  if (!args.request_id.empty()) {
+    const auto it = by_request_id_.find(args.request_id);
+    if (it != by_request_id_.end()) {
+      it->second->done.push_back(std::move(done));
+      return;
+    }
+  }
+  const auto request = std::make_shared<Request>();
+  request->args = std::move(args);
+  request->done.push_back(std::move(done));
+  if (!request->args.request_id.empty()) by_request_id_[request->args.request_id] = request;
+  if (absl::Status named = CheckJobName(request->args.name); !named.ok()) {
+    return Finish(request, std::move(named));
+  }
+  deps_.pool->Run([this, request] {
+    Continue(request, request->Compile(deps_.compile), &Submitter::CheckConflicts);
+  });
+}
+
+void Submitter::Continue(const RequestPtr& request, absl::Status status,
+                         void (Submitter::*next)(const RequestPtr&)) {
+  deps_.loop->Post([this, request, status = std::move(status), next] {
+    if (!status.ok()) return Finish(request, status);
+    (this->*next)(request);
+  });
+}
+
+void Submitter::CheckConflicts(const RequestPtr& request) {
+  const std::string& name = request->args.name;
+  const JobId holder = deps_.job_of_name(name);
+  if (!holder.empty() || names_.contains(name)) {
+    return Finish(request, ApiError(absl::StatusCode::kAlreadyExists, kReasonNameTaken,
+                                    absl::StrCat("job ", holder.empty() ? name : holder,
+                                                 " has the name '", name,
+                                                 "' and has not ended: stop it first, or submit "
+                                                 "with another --name"),
+                                    "name"));
+  }
+  names_.insert(name);
+  request->reserved_name = true;
+  for (const SinkSpec& sink : request->plan.sinks) {
+    const JobId writer = deps_.job_of_table(sink.path);
+    if (!writer.empty() || !tables_.insert(sink.path).second) {
+      return Finish(request,
+                    ApiError(absl::StatusCode::kAlreadyExists, kReasonTableTaken,
+                             absl::StrCat("table ", sink.path, " is written by ",
+                                          writer.empty() ? "another sink of a job being submitted"
+                                                         : absl::StrCat("job ", writer),
+                                          ": a table has one writing sink at a time")));
+    }
+    request->reserved_tables.push_back(sink.path);
+  }
+  DescribeSources(request);
+}
+
+void Submitter::DescribeSources(const RequestPtr& request) {
+  const int64_t deadline_us = deps_.clock->MonotonicMicros() + kDescribeDeadlineUs;
+  // Without a worker nobody can look; the job will wait for one and look then.
+  std::vector<PlanSource> sources;
+  if (deps_.has_workers()) sources = SourcesOf(request->plan);
+  request->describing = static_cast<int>(sources.size()) + 1;
+  for (const PlanSource& source : sources) {
+    deps_.queries->Ask({0, source.op->kafka, false}, deadline_us,
+                       [this, request, kafka = source.op->kafka](SourceDescribedEvent answer) {
+                         OnDescribed(request, answer, kafka);
+                       });
+  }
+  OnDescribed(request, {}, {});
+}
+
+void Submitter::OnDescribed(const RequestPtr& request, const SourceDescribedEvent& answer,
+                            const KafkaSpec& kafka) {
+  if (!answer.status.ok() && request->describe_error.ok()) {
+    const std::string message(answer.status.message());
+    request->describe_error =
+        absl::IsNotFound(answer.status)
+            ? ApiError(absl::StatusCode::kNotFound, kReasonTopicNotFound, message, "script")
+            : ApiError(absl::StatusCode::kFailedPrecondition, kReasonBrokers,
+                       absl::StrCat("topic ", kafka.topic, ": ", message), "script");
+  }
+  if (--request->describing > 0) return;
+  if (!request->describe_error.ok()) return Finish(request, request->describe_error);
+  deps_.pool->Run(
+      [this, request] { Continue(request, request->CheckAndRecord(deps_), &Submitter::Complete); });
+}
+
+void Submitter::Finish(const RequestPtr& request, absl::Status status) {
+  if (request->reserved_name) names_.erase(request->args.name);
+  for (const std::string& path : request->reserved_tables) tables_.erase(path);
+  by_request_id_.erase(request->args.request_id);
+  for (const Done& done : request->done) {
+    if (status.ok()) {
+      done(request->result);
+    } else {
+      done(status);
+    }
+  }
+}
+
+}  // namespace weir
