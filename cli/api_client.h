@@ -57,8 +57,9 @@ class ApiClient {
   absl::StatusOr<v1::Job> Submit(const v1::SubmitRequest& request);
   absl::StatusOr<v1::Job> Get(const v1::GetJobRequest& request);
   absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request);
-  absl::StatusOr<v1::Job> Stop(const v1::StopRequest& request);
-  absl::StatusOr<v1::Job> Cancel(const v1::CancelRequest& request);
+  // The server answers when the job has ended, or just before the deadline with the job as it is.
+  absl::StatusOr<v1::Job> Stop(const v1::StopRequest& request, Deadline deadline);
+  absl::StatusOr<v1::Job> Cancel(const v1::CancelRequest& request, Deadline deadline);
   absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
   absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request);
@@ -84,6 +85,8 @@ class ApiClient {
   std::vector<std::unique_ptr<Server>> servers_;  // the last one that answered first
 };
 
+// The API's stable reason ("NAME_TAKEN"); empty when a coordinator gave none.
+std::string ApiReason(const absl::Status& status);
 // Whether no coordinator answered at all.
 bool IsUnreachable(const absl::Status& status);
 

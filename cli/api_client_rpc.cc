@@ -26,6 +26,7 @@ constexpr int kConnectTimeoutMs = 5000;
 // A connection that broke under a call is tried again that often.
 constexpr int kAttempts = 4;
 constexpr std::chrono::milliseconds kPause{250};
+constexpr char kReasonPayload[] = "weir/reason";
 constexpr char kUnreachablePayload[] = "weir/unreachable";
 constexpr char kBrokenPayload[] = "weir/broken";
 
@@ -55,6 +56,7 @@ absl::Status ToStatus(const grpc::Status& status) {
   std::string reason;
   AppendDetails(status, &message, &reason);
   absl::Status out(static_cast<absl::StatusCode>(status.error_code()), message);
+  if (!reason.empty()) out.SetPayload(kReasonPayload, absl::Cord(reason));
   // The API gives a reason with every error it makes; without one the transport speaks.
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE && reason.empty()) {
     const bool never_connected = absl::StrContains(message, "failed to connect") ||
@@ -81,6 +83,10 @@ struct ApiClient::Server {
   std::unique_ptr<v1::JobService::Stub> jobs;
   std::unique_ptr<v1::ClusterService::Stub> cluster;
 };
+
+std::string ApiReason(const absl::Status& status) {
+  return std::string(status.GetPayload(kReasonPayload).value_or(absl::Cord()));
+}
 
 bool IsUnreachable(const absl::Status& status) {
   return status.GetPayload(kUnreachablePayload).has_value() || IsBroken(status);
@@ -165,14 +171,14 @@ absl::StatusOr<v1::ListJobsResponse> ApiClient::List(const v1::ListJobsRequest& 
                                      });
 }
 
-absl::StatusOr<v1::Job> ApiClient::Stop(const v1::StopRequest& request) {
-  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+absl::StatusOr<v1::Job> ApiClient::Stop(const v1::StopRequest& request, Deadline deadline) {
+  return Unary<v1::Job>(deadline, [&](Server& s, auto* context, auto* response) {
     return s.jobs->Stop(context, request, response);
   });
 }
 
-absl::StatusOr<v1::Job> ApiClient::Cancel(const v1::CancelRequest& request) {
-  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+absl::StatusOr<v1::Job> ApiClient::Cancel(const v1::CancelRequest& request, Deadline deadline) {
+  return Unary<v1::Job>(deadline, [&](Server& s, auto* context, auto* response) {
     return s.jobs->Cancel(context, request, response);
   });
 }

@@ -2,6 +2,8 @@
 #ifndef WEIR_CLI_EXIT_CODE_H_
 #define WEIR_CLI_EXIT_CODE_H_
 
+#include <string_view>
+
 #include "absl/status/status.h"
 
 namespace weir {
@@ -12,12 +14,13 @@ enum ExitCode : int {
   kExitUsage = 2,
   kExitAuth = 3,      // UNAUTHENTICATED, PERMISSION_DENIED
   kExitNotFound = 4,  // NOT_FOUND
-  kExitConflict = 5,  // ALREADY_EXISTS, ABORTED, FAILED_PRECONDITION
+  kExitConflict = 5,  // ALREADY_EXISTS, ABORTED, most of FAILED_PRECONDITION
   kExitTimeout = 6,   // DEADLINE_EXCEEDED
   kExitJobEnded = 7,  // the job failed or was cancelled
 };
 
-inline ExitCode ExitCodeOf(absl::StatusCode code) {
+// By the status's code and, where that is too coarse, by the API's reason.
+inline ExitCode ExitCodeOf(absl::StatusCode code, std::string_view reason) {
   switch (code) {
     case absl::StatusCode::kOk:
       return kExitOk;
@@ -26,9 +29,12 @@ inline ExitCode ExitCodeOf(absl::StatusCode code) {
       return kExitAuth;
     case absl::StatusCode::kNotFound:
       return kExitNotFound;
+    case absl::StatusCode::kFailedPrecondition:
+      // Something outside of Weir isn't as it should be; nothing conflicts.
+      if (reason == "BROKERS_UNREACHABLE" || reason == "TABLE_REFUSED") return kExitFailure;
+      return kExitConflict;
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kAborted:
-    case absl::StatusCode::kFailedPrecondition:
       return kExitConflict;
     case absl::StatusCode::kDeadlineExceeded:
       return kExitTimeout;

@@ -1,6 +1,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -32,6 +33,7 @@ using std::chrono::system_clock;
 // A wait goes on without a coordinator for so long: it may be starting again elsewhere.
 constexpr std::chrono::seconds kSilenceMax{120};
 constexpr std::chrono::milliseconds kReconnectPause{500};
+constexpr std::chrono::seconds kEndingMax{60};
 constexpr int kPageSize = 500;
 
 // What the flags of one command fill; each command uses some.
@@ -256,10 +258,10 @@ absl::StatusOr<int> Wait(const JobFlags& flags, ClientSession& session) {
   return FinishWaiting(WaitUntilFinal(flags.job, deadline, session, nullptr), session);
 }
 
-// `job` came back from stop or cancel: with --wait, the exit code is about having ended as asked.
-absl::StatusOr<int> AfterEnding(v1::Job job, const JobFlags& flags, ClientSession& session) {
+// `job` came back from stop or cancel: the exit code is about having ended as asked.
+absl::StatusOr<int> AfterEnding(v1::Job job, const JobFlags& flags, Deadline deadline,
+                                ClientSession& session) {
   if (flags.wait && !IsFinal(job)) {
-    WEIR_ASSIGN_OR_RETURN(const Deadline deadline, DeadlineOf(flags.timeout));
     WEIR_ASSIGN_OR_RETURN(job, WaitUntilFinal(job.id(), deadline, session, nullptr));
   }
   if (session.json()) session.PrintJson(ToJson(job));
@@ -267,18 +269,25 @@ absl::StatusOr<int> AfterEnding(v1::Job job, const JobFlags& flags, ClientSessio
   return job.state() == v1::FAILED ? kExitJobEnded : kExitOk;
 }
 
+// The server itself waits for the end; `flags.wait` goes on where its patience is over.
+Deadline CallDeadline(Deadline deadline) {
+  return std::min<Deadline>(deadline, system_clock::now() + kEndingMax);
+}
+
 absl::StatusOr<int> Stop(const JobFlags& flags, ClientSession& session) {
+  WEIR_ASSIGN_OR_RETURN(const Deadline deadline, DeadlineOf(flags.timeout));
   v1::StopRequest request;
   request.set_job(flags.job);
-  WEIR_ASSIGN_OR_RETURN(v1::Job job, session.api().Stop(request));
-  return AfterEnding(std::move(job), flags, session);
+  WEIR_ASSIGN_OR_RETURN(v1::Job job, session.api().Stop(request, CallDeadline(deadline)));
+  return AfterEnding(std::move(job), flags, deadline, session);
 }
 
 absl::StatusOr<int> Cancel(const JobFlags& flags, ClientSession& session) {
+  WEIR_ASSIGN_OR_RETURN(const Deadline deadline, DeadlineOf(flags.timeout));
   v1::CancelRequest request;
   request.set_job(flags.job);
-  WEIR_ASSIGN_OR_RETURN(v1::Job job, session.api().Cancel(request));
-  return AfterEnding(std::move(job), flags, session);
+  WEIR_ASSIGN_OR_RETURN(v1::Job job, session.api().Cancel(request, CallDeadline(deadline)));
+  return AfterEnding(std::move(job), flags, deadline, session);
 }
 
 absl::StatusOr<int> TriggerCheckpoint(const JobFlags& flags, ClientSession& session) {

@@ -174,6 +174,14 @@ TEST_F(ClientCommandsTest, ExitCodesTellKindsOfFailure) {
   }
 }
 
+TEST_F(ClientCommandsTest, UnreachableBrokersAreNoConflict) {
+  cluster_.error =
+      ApiError(grpc::StatusCode::FAILED_PRECONDITION, "no answer", "BROKERS_UNREACHABLE");
+  EXPECT_EQ(Run({"job", "submit", Script("a.sql")}), kExitFailure);
+  cluster_.error = ApiError(grpc::StatusCode::FAILED_PRECONDITION, "has ended", "JOB_ENDED");
+  EXPECT_EQ(Run({"job", "stop", "activity"}), kExitConflict);
+}
+
 TEST_F(ClientCommandsTest, AnUnavailableClusterIsNotAnUnreachableOne) {
   cluster_.error = ApiError(grpc::StatusCode::UNAVAILABLE, "no worker has free slots", "NO_SLOTS");
   EXPECT_EQ(Run({"job", "get", "activity"}), kExitFailure);
