@@ -46,19 +46,22 @@ void AddFieldFunction(KernelRegistry& registry, std::string_view name, Compute c
                });
 }
 
+bool IsZone(DateField field) {
+  return field == DateField::kTimezone || field == DateField::kTimezoneHour ||
+         field == DateField::kTimezoneMinute;
+}
+
 template <TypeKind kKind>
 int64_t Truncate(DateField field, std::string_view unit, int64_t micros, Failure& fail) {
   int64_t out = 0;
   if (TruncateTime(field, micros, &out) && out >= kMinTimestamp) return out;
-  // Only the calendar's units can leave the range; they are known.
-  const bool is_unit = TruncateTime(field, 0, &out);
-  fail(is_unit ? "timestamp out of range" : FieldError(field, unit, NameOf<kKind>()));
+  if (TruncateTime(field, 0, &out)) {
+    fail("timestamp out of range");  // a unit that exists, so the result was the matter
+  } else {
+    // Fields that only extract knows aren't units at all for PostgreSQL; zones are.
+    fail(FieldError(IsZone(field) ? field : DateField::kUnknown, unit, NameOf<kKind>()));
+  }
   return 0;
-}
-
-bool IsZone(DateField field) {
-  return field == DateField::kTimezone || field == DateField::kTimezoneHour ||
-         field == DateField::kTimezoneMinute;
 }
 
 template <TypeKind kKind>

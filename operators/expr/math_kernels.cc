@@ -65,7 +65,7 @@ double Power(double x, double y, Failure& fail) {
   return Checked(std::pow(x, y), false, x == 0, fail);
 }
 
-double Sign(double a) { return std::isnan(a) ? a : (a > 0) - (a < 0); }
+double Sign(double a) { return (a > 0) - (a < 0); }
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 #include "operators/expr/kernel.h"
+#include "operators/expr/regex_syntax.h"
 #include "operators/expr/utf8.h"
 #include "re2/re2.h"
 
@@ -22,6 +23,7 @@ struct Flags {
   bool ignore_case = false;
   bool newline_sensitive = false;
   bool global = false;
+  bool literal = false;
 };
 
 // "" or what is wrong with them.
@@ -41,34 +43,19 @@ std::string ParseFlags(std::string_view text, bool allow_global, Flags* flags) {
       case 's':
         flags->newline_sensitive = false;
         break;
+      case 'q':
+        flags->literal = true;
+        break;
       case 'g':
         if (!allow_global) return "regexp_like() does not support the \"global\" option";
         flags->global = true;
         break;
       default:
         return absl::StrCat("invalid regular expression option: \"", std::string(1, c),
-                            "\"; known are c, g, i, m, n, s");
+                            "\"; known are c, g, i, m, n, q, s");
     }
   }
   return "";
-}
-
-// PostgreSQL's word boundaries \y and \Y are RE2's \b and \B; everything else that both know is
-// spelled alike.
-std::string ToRe2(std::string_view pattern) {
-  std::string out;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i] != '\\' || i + 1 == pattern.size()) {
-      out += pattern[i];
-      continue;
-    }
-    out += '\\';
-    const char escaped = pattern[++i];
-    // \b is a backspace in PostgreSQL.
-    if (escaped == 'b') out.replace(out.size() - 1, 1, "\\x08");
-    if (escaped != 'b') out += escaped == 'y' ? 'b' : escaped == 'Y' ? 'B' : escaped;
-  }
-  return out;
 }
 
 bool IsNonGreedy(std::string_view pattern) {
@@ -90,7 +77,12 @@ class Regex {
     options.set_dot_nl(!flags_.newline_sensitive);
     // Of several matches at one place PostgreSQL takes the longest, unless told otherwise.
     options.set_longest_match(!IsNonGreedy(pattern));
-    const std::string text = (flags_.newline_sensitive ? "(?m)" : "") + ToRe2(pattern);
+    std::string text(pattern);
+    if (flags_.literal) {
+      options.set_literal(true);
+    } else {
+      text = (flags_.newline_sensitive ? "(?m)" : "") + ToRe2Syntax(pattern);
+    }
     re2_ = std::make_unique<re2::RE2>(text, options);
     if (re2_->ok()) return;
     error_ = absl::StrCat("invalid regular expression \"", AbslView(pattern), "\": ", re2_->error(),

@@ -137,7 +137,8 @@ std::unique_ptr<Kernel> MakeFromJson(const DataType& to) {
 }  // namespace
 
 std::string TypeName(const DataType& type) {
-  return type.kind == kNumeric ? "numeric" : ToString(type);
+  if (type.kind == kNumeric) return "numeric";
+  return type.kind == kTimestamp ? "timestamp" : ToString(type);
 }
 
 template <TypeKind kKind>
