@@ -1,0 +1,65 @@
+"""Client of a Weir cluster: submit SQL jobs, watch them, stop them.
+
+    from weir import Client
+
+    with Client("127.0.0.1:7070") as client:
+        job = client.submit(script, name="activity")
+        job = client.wait(job.id, timeout=60)
+"""
+
+from weir._version import VERSION as __version__
+from weir.client import Client
+from weir.errors import (
+    BrokersUnreachableError,
+    CoordinatorUnreachableError,
+    JobEndedError,
+    JobFailedError,
+    JobNotFoundError,
+    JobNotRunningError,
+    NameInvalidError,
+    NameTakenError,
+    NotYetSupportedError,
+    RequestInvalidError,
+    ScriptInvalidError,
+    ShuttingDownError,
+    StorageUnavailableError,
+    TableOfAnotherJobError,
+    TableRefusedError,
+    TableTakenError,
+    TopicNotFoundError,
+    WaitTimeoutError,
+    WeirError,
+)
+from weir.model import Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker
+
+__all__ = [
+    "BrokersUnreachableError",
+    "Checkpoint",
+    "Client",
+    "ClusterStatus",
+    "CoordinatorUnreachableError",
+    "Insert",
+    "Job",
+    "JobEndedError",
+    "JobFailedError",
+    "JobNotFoundError",
+    "JobNotRunningError",
+    "JobState",
+    "NameInvalidError",
+    "NameTakenError",
+    "NotYetSupportedError",
+    "RequestInvalidError",
+    "Restart",
+    "ScriptInvalidError",
+    "ShuttingDownError",
+    "Sink",
+    "StorageUnavailableError",
+    "TableOfAnotherJobError",
+    "TableRefusedError",
+    "TableTakenError",
+    "TopicNotFoundError",
+    "WaitTimeoutError",
+    "WeirError",
+    "Worker",
+    "__version__",
+]
