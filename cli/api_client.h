@@ -86,7 +86,7 @@ class ApiClient {
 };
 
 // The API's stable reason ("NAME_TAKEN"); empty when a coordinator gave none.
-std::string ApiReason(const absl::Status& status);
+std::string ReasonOf(const absl::Status& status);
 // Whether no coordinator answered at all.
 bool IsUnreachable(const absl::Status& status);
 

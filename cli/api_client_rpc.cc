@@ -84,7 +84,7 @@ struct ApiClient::Server {
   std::unique_ptr<v1::ClusterService::Stub> cluster;
 };
 
-std::string ApiReason(const absl::Status& status) {
+std::string ReasonOf(const absl::Status& status) {
   return std::string(status.GetPayload(kReasonPayload).value_or(absl::Cord()));
 }
 

@@ -29,7 +29,7 @@ int RunWithApi(const ClientFlags& flags, const Console& console,
   const auto fail = [&](const absl::Status& status) {
     *console.err << "weir: " << status.message() << "\n";
     const bool is_usage = status.GetPayload(kUsagePayload).has_value();
-    return is_usage ? kExitUsage : ExitCodeOf(status.code(), ApiReason(status));
+    return is_usage ? kExitUsage : ExitCodeOf(status.code(), ReasonOf(status));
   };
   absl::StatusOr<std::unique_ptr<ApiClient>> api = ApiClient::Make(flags.coordinator);
   if (!api.ok()) {
