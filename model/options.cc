@@ -170,7 +170,12 @@ absl::Status CheckChoice(const OptionSchema& option, std::string_view value) {
 
 absl::Status CheckDuration(const OptionSchema& option, std::string_view value) {
   absl::StatusOr<int64_t> micros = ParseDuration(value);
-  if (!micros.ok()) return Refused(option, value, StdView(micros.status().message()));
+  if (!micros.ok()) {
+    return Refused(
+        option, value,
+        "accepted are durations such as '500ms', '10 seconds' or '1h30m'; months have no "
+        "fixed length");
+  }
   if (*micros < option.min) {
     return Refused(option, value, absl::StrCat("the least is ", DurationText(option.min)));
   }

@@ -18,6 +18,7 @@ namespace weir {
 namespace {
 
 const DataType kBool = DataType::Of(TypeKind::kBoolean);
+constexpr size_t kNodesMax = 100'000;
 
 }  // namespace
 
@@ -124,14 +125,14 @@ absl::StatusOr<int> ExprBinder::FindColumn(const AstExpr& ast) const {
     if (!column.hidden) visible.push_back(column.name);
   }
   const std::string near = NearestSpelling(name.text, spellings);
-  // At the case of a quoted name, the hint has to show the quotes.
   return script_.Error(
-      name.at, absl::StrCat("column ", QuoteIdentifier(name.text), " doesn't exist",
-                            input_.alias.empty() ? "" : absl::StrCat(" in ", input_.alias), "; ",
-                            !near.empty() ? absl::StrCat("did you mean ", near, "?")
-                            : visible.empty()
-                                ? "there are no columns here"
-                                : absl::StrCat("its columns are ", absl::StrJoin(visible, ", "))));
+      name.at,
+      absl::StrCat(
+          "column ", name.quoted ? absl::StrCat("\"", name.text, "\"") : name.text,
+          " doesn't exist", input_.alias.empty() ? "" : absl::StrCat(" in ", input_.alias), "; ",
+          !near.empty()     ? absl::StrCat("did you mean ", near, "?")
+          : visible.empty() ? "there are no columns here"
+                            : absl::StrCat("its columns are ", absl::StrJoin(visible, ", "))));
 }
 
 absl::StatusOr<Bound> ExprBinder::BindColumn(const AstExpr& ast) {
@@ -260,11 +261,20 @@ absl::StatusOr<std::vector<Expr>> ExprBinder::Unify(std::vector<Bound> values,
   return exprs;
 }
 
+absl::Status ExprBinder::CheckCopies(const Bound& copied, size_t copies) const {
+  if (copies * Size(copied.expr) <= kNodesMax) return absl::OkStatus();
+  return script_.Error(copied.at,
+                       absl::StrCat("the expression becomes too large, more than ", kNodesMax,
+                                    " operations; compute parts of it in a "
+                                    "view"));
+}
+
 absl::StatusOr<Bound> ExprBinder::BindCase(const AstExpr& ast) {
   size_t next = 0;
   std::optional<Bound> operand;
   if (ast.has_operand) {
     WEIR_ASSIGN_OR_RETURN(operand, Bind(ast.args[next++]));
+    WEIR_RETURN_IF_ERROR(CheckCopies(*operand, ast.args.size() / 2));
   }
   std::vector<Expr> conditions;
   std::vector<Bound> results;
@@ -320,6 +330,7 @@ absl::StatusOr<Bound> ExprBinder::BindNullIf(const AstExpr& ast) {
                           Coerce(args[0], DataType::Of(TypeKind::kText), "argument of NULLIF"));
     args[0].untyped = false;
   }
+  WEIR_RETURN_IF_ERROR(CheckCopies(args[0], 2));
   Expr value = args[0].expr;
   WEIR_ASSIGN_OR_RETURN(Bound equal, Call("eq", "=", std::move(args), ast.at));
   Expr expr;
@@ -331,6 +342,7 @@ absl::StatusOr<Bound> ExprBinder::BindNullIf(const AstExpr& ast) {
 
 absl::StatusOr<Bound> ExprBinder::BindIn(const AstExpr& ast) {
   WEIR_ASSIGN_OR_RETURN(std::vector<Bound> args, BindArgs(ast));
+  WEIR_RETURN_IF_ERROR(CheckCopies(args[0], args.size() - 1));
   std::vector<Expr> tests;
   for (size_t i = 1; i < args.size(); ++i) {
     WEIR_ASSIGN_OR_RETURN(Bound test, Call("eq", "=", {args[0], args[i]}, args[i].at));
@@ -343,6 +355,7 @@ absl::StatusOr<Bound> ExprBinder::BindIn(const AstExpr& ast) {
 
 absl::StatusOr<Bound> ExprBinder::BindBetween(const AstExpr& ast) {
   WEIR_ASSIGN_OR_RETURN(std::vector<Bound> args, BindArgs(ast));
+  WEIR_RETURN_IF_ERROR(CheckCopies(args[0], 2));
   WEIR_ASSIGN_OR_RETURN(Bound low, Call("ge", ">=", {args[0], args[1]}, ast.at));
   WEIR_ASSIGN_OR_RETURN(Bound high, Call("le", "<=", {args[0], args[2]}, ast.at));
   Expr expr = LogicExpr(ExprKind::kAnd, {std::move(low.expr), std::move(high.expr)});

@@ -64,6 +64,9 @@ class ExprBinder {
   absl::StatusOr<Bound> BindFunction(const AstExpr& ast);
   absl::StatusOr<Bound> BindNullIf(const AstExpr& ast);
 
+  // What is written once and evaluated several times (x BETWEEN, x IN, CASE x, NULLIF) doubles with
+  // every level of nesting: refused before it takes all memory.
+  absl::Status CheckCopies(const Bound& copied, size_t copies) const;
   // The values brought to one type, all of them.
   absl::StatusOr<std::vector<Expr>> Unify(std::vector<Bound> values, std::string_view what) const;
   // A call of `name` by PostgreSQL's overload rules. `symbol` is the operator as written, "" for a

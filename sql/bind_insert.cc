@@ -92,8 +92,8 @@ absl::StatusOr<std::vector<int>> QueryBinder::InsertTargets(const Insert& insert
   if (fewer) {
     return script_.Error(
         insert.table.at,
-        absl::StrCat("the SELECT gives ", values, " values for the ", expected, " columns of ",
-                     sink.name.text, " (", absl::StrJoin(names, ", "),
+        absl::StrCat("the SELECT gives ", values, values == 1 ? " value" : " values", " for the ",
+                     expected, " columns of ", sink.name.text, " (", absl::StrJoin(names, ", "),
                      "); to leave columns NULL, list "
                      "the others: INSERT INTO ",
                      sink.name.text, " (...) SELECT"));

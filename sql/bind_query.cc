@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
-#include "model/functions.h"
 #include "sql/parse.h"
 #include "sql/rewrite.h"
 
@@ -58,19 +57,7 @@ std::vector<bool> Nullability(const Relation& relation) {
 }
 
 void Narrow(const std::vector<Expr>& conditions, Relation* relation) {
-  const auto not_null = [&](const Expr& expr) {
-    if (expr.kind == ExprKind::kColumn) relation->columns[expr.column].nullable = false;
-  };
-  for (const Expr& condition : conditions) {
-    const bool is_not_null =
-        condition.kind == ExprKind::kNot && condition.args[0].kind == ExprKind::kIsNull;
-    if (is_not_null) not_null(condition.args[0].args[0]);
-    not_null(condition);
-    if (condition.kind != ExprKind::kCall) continue;
-    const FunctionSignature* signature = FindFunction(condition.function);
-    if (signature == nullptr || !signature->strict) continue;
-    for (const Expr& arg : condition.args) not_null(arg);
-  }
+  for (int column : NotNullWhere(conditions)) relation->columns[column].nullable = false;
 }
 
 absl::StatusOr<BoundQuery> QueryBinder::BindSelect(const SelectNode& select, Scope scope) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sql/rewrite.h"
+#include "sql/share.h"
 #include "sql/stages.h"
 
 namespace weir {
@@ -78,6 +79,23 @@ const char* NameOf(AggregateKind kind) {
   return "aggregate";
 }
 
+// Aggregates that nothing above reads aren't computed: a view may have more than a query takes.
+BoundAggregate DropUnread(const BoundAggregate& aggregate, std::vector<Stage>* above) {
+  const int first_call = kFirstKeyColumn + static_cast<int>(aggregate.keys.size());
+  const std::vector<int> reads = ColumnsRead(*above);
+  std::vector<int> position(first_call + aggregate.calls.size(), -1);
+  for (int i = 0; i < first_call; ++i) position[i] = i;
+  BoundAggregate kept = aggregate;
+  kept.calls.clear();
+  for (int column : reads) {
+    if (column < first_call) continue;
+    position[column] = first_call + static_cast<int>(kept.calls.size());
+    kept.calls.push_back(aggregate.calls[column - first_call]);
+  }
+  RenumberInput(position, above);
+  return kept;
+}
+
 }  // namespace
 
 Schema SourceRow(const SourceTable& source) {
@@ -123,9 +141,11 @@ Branch MakeBranch(const Catalog& catalog, const BoundInsert& bound, int insert) 
   branch.above = query.after;
   if (!query.aggregate.has_value()) {
     Fuse(&branch.below);
+    ShareSubexpressions(&branch.below);
     return branch;
   }
-  const BoundAggregate& aggregate = *query.aggregate;
+  Fuse(&branch.above);
+  const BoundAggregate aggregate = DropUnread(*query.aggregate, &branch.above);
   const Schema row = SourceRow(source);
   const std::vector<int> carried = Carried(source, sink);
   const std::vector<int> places = CarryColumns(carried, row, &branch.below);
@@ -159,7 +179,8 @@ Branch MakeBranch(const Catalog& catalog, const BoundInsert& bound, int insert) 
   branch.aggregate = std::move(spec);
   branch.below.push_back(std::move(input).Take());
   Fuse(&branch.below);
-  Fuse(&branch.above);
+  ShareSubexpressions(&branch.below);
+  ShareSubexpressions(&branch.above);
   return branch;
 }
 

@@ -94,7 +94,7 @@ absl::Status Compiler::Visit(const Statement& statement) {
 absl::Status Compiler::Set(const OptionDefinition& option) {
   const OptionSchema* schema = FindOption(JobOptions(), option.name);
   if (schema == nullptr) {
-    return script_.Error(option.at, UnknownOption("setting", option.name, JobOptions()));
+    return script_.Error(option.at, UnknownOption("a setting", option.name, JobOptions()));
   }
   if (absl::Status ok = CheckOptionValue(*schema, option.value); !ok.ok()) {
     return script_.Error(option.value_at, StdView(ok.message()));

@@ -124,7 +124,8 @@ absl::StatusOr<TypeName> TreeReader::ReadType(TreeNode node) {
     TreeNode constant = TreeNode::Wrapped(*modifier);
     const Json* value = constant.Field("ival");
     if (value == nullptr) return Refuse(type.at, "a type's modifiers are whole numbers");
-    type.modifiers.push_back(TreeNode("Integer", *value).Number("ival"));
+    WEIR_ASSIGN_OR_RETURN(const int number, ReadInteger(*value, constant.at()));
+    type.modifiers.push_back(number);
   }
   if (type.at >= 0) {
     Lexer lexer(script_.filled(), type.at);

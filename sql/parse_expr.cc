@@ -85,7 +85,8 @@ absl::StatusOr<AstExpr> TreeReader::ReadConstant(TreeNode& node) {
     constant.text = TreeNode("Boolean", *boolean).Flag("boolval") ? "true" : "false";
   } else if (const Json* integer = node.Field("ival")) {
     constant.kind = AstKind::kNumber;
-    constant.text = absl::StrCat(TreeNode("Integer", *integer).Number("ival"));
+    WEIR_ASSIGN_OR_RETURN(const int value, ReadInteger(*integer, constant.at));
+    constant.text = absl::StrCat(value);
   } else if (const Json* number = node.Field("fval")) {
     constant.kind = AstKind::kNumber;
     constant.text = TreeNode("Float", *number).Text("fval");

@@ -207,7 +207,8 @@ absl::StatusOr<OptionDefinition> TreeReader::ReadOption(TreeNode node) {
   if (constant.kind() == "String") {
     option.value = constant.Text("sval");
   } else if (constant.kind() == "Integer") {
-    option.value = absl::StrCat(constant.Number("ival"));
+    WEIR_ASSIGN_OR_RETURN(const int number, ReadInteger(value->begin().value(), option.value_at));
+    option.value = absl::StrCat(number);
   } else if (constant.kind() == "Float") {
     option.value = constant.Text("fval");
   } else {

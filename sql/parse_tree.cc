@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 #include "nlohmann/json.hpp"
@@ -89,6 +90,23 @@ Name TreeReader::Spelt(int at, const std::string& folded) const {
   const bool same = absl::AsciiStrToLower(written) == folded;
   if (token.kind == TokenKind::kIdentifier && same) return {written, false, at};
   return {folded, /*quoted=*/true, at};  // U&"..." and the like
+}
+
+absl::StatusOr<int> TreeReader::ReadInteger(const Json& integer, int at) const {
+  const int value = TreeNode("Integer", integer).Number("ival");
+  if (value != 0) return value;
+  Lexer lexer(script_.filled(), std::max(at, 0));
+  int sign = 1;
+  for (Token token = lexer.Next(); token.kind != TokenKind::kEnd; token = lexer.Next()) {
+    const std::string_view text = lexer.TextOf(token);
+    int written = 0;
+    if (token.kind == TokenKind::kNumber && absl::SimpleAtoi(AbslView(text), &written)) {
+      return sign * written;
+    }
+    if (text != "-" && text != "(") break;
+    if (text == "-") sign = -sign;
+  }
+  return Refuse(at, "this whole number can't be read; write it as digits");
 }
 
 absl::Status TreeReader::CheckRead(const TreeNode& node, int at, std::string_view where) const {

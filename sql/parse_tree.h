@@ -103,6 +103,9 @@ class TreeReader {
   // The identifier that begins at `at`, with its spelling; `folded` is libpg_query's idea of it.
   Name Spelt(int at, const std::string& folded) const;
   absl::Status Refuse(int at, std::string_view message) const { return script_.Error(at, message); }
+  // The value of an {"ival": n} object that stands at `at`. libpg_query 15 leaves n out when it is
+  // negative, not only when it is zero: then it is read from the script.
+  Or<int> ReadInteger(const Json& integer, int at) const;
   // Refuses what of `node` nobody read.
   absl::Status CheckRead(const TreeNode& node, int at, std::string_view where) const;
 

@@ -63,7 +63,9 @@ class PlanBuilder {
   void AddStages(const std::vector<Stage>& stages, Chain* chain);
   void AddFilter(const Stage& stage, Chain* chain);
   void AddProject(const Stage& stage, Chain* chain);
-  void AddSink(int sink, const Chain& chain);
+  // Notes that the chain ends in the sink; AddSinkOperators makes one of all that end there.
+  void EndIn(int sink, const Chain& chain);
+  void AddSinkOperators(int vertex);
   void AddDeadLetters(int vertex, const SourceTable& source);
 
   absl::Status AddSinks(const std::vector<PlannedInsert>& inserts,
@@ -78,9 +80,9 @@ class PlanBuilder {
   const Script& script_;
   const Catalog& catalog_;
   Plan plan_;
-  std::map<int, int> sink_of_table_;            // catalog index → plan index
-  std::map<int, int> late_sink_of_table_;       // likewise
-  std::map<std::pair<int, int>, int> sink_op_;  // (vertex, sink) → operator
+  std::map<int, int> sink_of_table_;                       // catalog index → plan index
+  std::map<int, int> late_sink_of_table_;                  // likewise
+  std::map<int, std::map<int, std::vector<Chain>>> ends_;  // vertex → sink → chains
   std::map<std::string, int> ids_;
 };
 
@@ -211,6 +213,9 @@ void PlanBuilder::AddSource(const SourceTable& source, std::vector<Branch>& bran
     chain.last = {0, 0};
     chain.schema = op.output;
     chain.lineage = LineageOf(op.output);
+    if (op.event_time_column >= 0) {
+      chain.schema.columns[op.event_time_column].nullable = false;  // a row without is bad
+    }
     // An INSERT's operators are its own: equal ones of two tables have different ids.
     chain.id = absl::StrCat(id, " into ", catalog_.sinks()[branch.sink].name.text);
     chain.insert = branch.insert;
@@ -218,6 +223,7 @@ void PlanBuilder::AddSource(const SourceTable& source, std::vector<Branch>& bran
     AddBranch(source, branch, std::move(chain));
   }
   if (source.on_bad_row == BadRowPolicy::kDeadLetter) AddDeadLetters(vertex, source);
+  AddSinkOperators(vertex);
 }
 
 void PlanBuilder::AddBranch(const SourceTable& source, Branch& branch, Chain chain) {
@@ -239,7 +245,7 @@ void PlanBuilder::AddBranch(const SourceTable& source, Branch& branch, Chain cha
   if (branch.aggregate.has_value()) {
     AddAggregation(source, branch, std::move(chain));
   } else {
-    AddSink(sink_of_table_[branch.sink], chain);
+    EndIn(sink_of_table_[branch.sink], chain);
   }
 }
 
@@ -259,6 +265,7 @@ void PlanBuilder::AddFilter(const Stage& stage, Chain* chain) {
   const std::string canonical = Canonical(op.predicate, chain->lineage);
   absl::StrAppend(&chain->filters, " where ", canonical);
   OperatorSpec& spec = Append("filter", canonical, chain);
+  for (int column : NotNullWhere(stage.exprs)) chain->schema.columns[column].nullable = false;
   spec.output = chain->schema;
   spec.op = std::move(op);
 }
@@ -268,8 +275,10 @@ void PlanBuilder::AddProject(const Stage& stage, Chain* chain) {
   for (const Column& column : chain->schema.columns) nullable.push_back(column.nullable);
   Schema output;
   for (size_t i = 0; i < stage.exprs.size(); ++i) {
-    output.columns.push_back(
-        {stage.names[i], stage.exprs[i].type, CanBeNull(stage.exprs[i], nullable)});
+    const Expr& expr = stage.exprs[i];
+    const bool named = !stage.names[i].empty() || expr.kind != ExprKind::kColumn;
+    output.columns.push_back({named ? stage.names[i] : chain->schema.columns[expr.column].name,
+                              expr.type, CanBeNull(expr, nullable)});
   }
   if (SameSchema(stage, chain->schema, output)) return;
   chain->lineage = LineageOf(stage.exprs, chain->lineage);
@@ -308,23 +317,27 @@ void PlanBuilder::AddAggregation(const SourceTable& source, Branch& branch, Chai
   Chain late = chain;
   late.last.port = 1;
   AddStages(branch.above, &chain);
-  AddSink(sink_of_table_[branch.sink], chain);
-  if (!branch.late.columns.empty()) AddSink(late_sink_of_table_[branch.sink], late);
+  EndIn(sink_of_table_[branch.sink], chain);
+  if (!branch.late.columns.empty()) EndIn(late_sink_of_table_[branch.sink], late);
+  AddSinkOperators(vertex);
 }
 
-// INSERTs of one vertex into one table share its sink.
-void PlanBuilder::AddSink(int sink, const Chain& chain) {
-  auto [known, is_new] = sink_op_.try_emplace({chain.vertex, sink}, 0);
-  if (!is_new) {
-    OperatorSpec& shared = Operators(chain.vertex)[known->second];
-    shared.inputs.push_back(chain.last);
-    shared.insert = -1;
-    return;
+void PlanBuilder::EndIn(int sink, const Chain& chain) {
+  ends_[chain.vertex][sink].push_back(chain);
+}
+
+// INSERTs of one vertex into one table share its sink. Behind all other operators, so that the
+// order stays topological.
+void PlanBuilder::AddSinkOperators(int vertex) {
+  for (const auto& [sink, chains] : ends_[vertex]) {
+    Chain end = chains.front();
+    end.id = absl::StrCat("vertex ", plan_.vertices[vertex].id);
+    OperatorSpec& spec = Append("sink", plan_.sinks[sink].id, &end);
+    spec.op = SinkOp{sink};
+    spec.inputs.clear();
+    for (const Chain& chain : chains) spec.inputs.push_back(chain.last);
+    if (chains.size() > 1) spec.insert = -1;
   }
-  Chain end = chain;
-  end.id = absl::StrCat("vertex ", plan_.vertices[chain.vertex].id);
-  Append("sink", plan_.sinks[sink].id, &end).op = SinkOp{sink};
-  known->second = end.last.op;
 }
 
 void PlanBuilder::AddDeadLetters(int vertex, const SourceTable& source) {
@@ -335,16 +348,12 @@ void PlanBuilder::AddDeadLetters(int vertex, const SourceTable& source) {
   spec.schema = DeadLetterSchema();
   const int sink = static_cast<int>(plan_.sinks.size());
   plan_.sinks.push_back(std::move(spec));
-  std::vector<OperatorInput> inputs;
   for (size_t i = 0; i < Operators(vertex).size(); ++i) {
-    const bool is_sink = std::holds_alternative<SinkOp>(Operators(vertex)[i].op);
-    if (!is_sink) inputs.push_back({static_cast<int>(i), 1});
+    Chain letters;
+    letters.vertex = vertex;
+    letters.last = {static_cast<int>(i), 1};
+    EndIn(sink, letters);
   }
-  Chain chain;
-  chain.vertex = vertex;
-  chain.last = {0, 1};
-  AddSink(sink, chain);
-  Operators(vertex).back().inputs = std::move(inputs);
 }
 
 }  // namespace

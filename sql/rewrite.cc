@@ -184,6 +184,30 @@ int Depth(const Expr& expr) {
   return depth + 1;
 }
 
+int Size(const Expr& expr) {
+  int size = 1;
+  for (const Expr& arg : expr.args) size += Size(arg);
+  return size;
+}
+
+std::vector<int> NotNullWhere(const std::vector<Expr>& conditions) {
+  std::vector<int> columns;
+  const auto add = [&](const Expr& expr) {
+    if (expr.kind == ExprKind::kColumn) columns.push_back(expr.column);
+  };
+  for (const Expr& condition : conditions) {
+    const bool is_not_null =
+        condition.kind == ExprKind::kNot && condition.args[0].kind == ExprKind::kIsNull;
+    if (is_not_null) add(condition.args[0].args[0]);
+    add(condition);
+    if (condition.kind != ExprKind::kCall) continue;
+    const FunctionSignature* signature = FindFunction(condition.function);
+    if (signature == nullptr || !signature->strict) continue;
+    for (const Expr& arg : condition.args) add(arg);
+  }
+  return columns;
+}
+
 int CountReads(const Expr& expr, int column, bool always) {
   int reads = expr.kind == ExprKind::kColumn && expr.column == column ? 1 : 0;
   for (size_t i = 0; i < expr.args.size(); ++i) {

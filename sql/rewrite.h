@@ -30,6 +30,9 @@ bool CanBeNull(const Expr& expr, const std::vector<bool>& column_nullable);
 bool IsTrivial(const Expr& expr);
 bool IsWindowMarker(const Expr& expr);
 int Depth(const Expr& expr);
+int Size(const Expr& expr);  // nodes
+// Input columns that can't be NULL in a row where every condition is TRUE.
+std::vector<int> NotNullWhere(const std::vector<Expr>& conditions);
 
 // Counts how often `expr` reads `column`; `always` only where it is evaluated for every row, not in
 // branches of CASE, COALESCE, AND, OR.

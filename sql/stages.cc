@@ -9,6 +9,7 @@ namespace weir {
 namespace {
 
 constexpr int kDepthMax = 1000;
+constexpr int kNodesMax = 10'000;
 
 bool IsProject(const Stage& stage) { return stage.kind == Stage::Kind::kProject; }
 
@@ -107,7 +108,8 @@ bool MergeProjects(std::vector<Stage>& stages, size_t i) {
   Stage merged{Stage::Kind::kProject, {}, upper.names};
   for (const Expr& expr : upper.exprs) {
     merged.exprs.push_back(Substitute(expr, lower.exprs));
-    if (Depth(merged.exprs.back()) > kDepthMax) return false;
+    const Expr& expr_merged = merged.exprs.back();
+    if (Depth(expr_merged) > kDepthMax || Size(expr_merged) > kNodesMax) return false;
   }
   stages[i + 1] = std::move(merged);
   stages.erase(stages.begin() + static_cast<int>(i));

@@ -148,9 +148,9 @@ absl::Status TableOptions::Check() const {
     const OptionSchema* schema = FindOption(schemas_, option.name);
     if (schema == nullptr) {
       const std::string connector = Given("connector") ? Given("connector")->value : "";
-      return script_.Error(
-          option.at,
-          UnknownOption(absl::StrCat("option of a ", connector, " table"), option.name, schemas_));
+      return script_.Error(option.at,
+                           UnknownOption(absl::StrCat("an option of a ", connector, " table"),
+                                         option.name, schemas_));
     }
     if (Given(option.name) != &option) {
       return script_.Error(option.at, absl::StrCat("option ", option.name, " is given twice"));
@@ -223,7 +223,7 @@ std::string UnknownOption(std::string_view what, std::string_view name,
   std::vector<std::string> names;
   for (const OptionSchema& schema : schemas) names.emplace_back(schema.name);
   const std::string near = NearestSpelling(name, names);
-  return absl::StrCat("\"", AbslView(name), "\" isn't an ", AbslView(what), "; ",
+  return absl::StrCat("\"", AbslView(name), "\" isn't ", AbslView(what), "; ",
                       near.empty() ? absl::StrCat("accepted are ", absl::StrJoin(names, ", "))
                                    : absl::StrCat("did you mean ", near, "?"));
 }

@@ -49,7 +49,7 @@ class TableOptions {
 // Fills in all of `source` that options say, but for paths. REQUIRES: source->op.declared is set.
 absl::Status ReadKafkaOptions(const TableOptions& options, SourceTable* source);
 
-// An unknown name among `schemas`, with the nearest spelling or all of them.
+// `name` isn't `what` ("a setting"): with the nearest spelling, or all of them.
 std::string UnknownOption(std::string_view what, std::string_view name,
                           std::span<const OptionSchema> schemas);
 

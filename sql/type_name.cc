@@ -46,8 +46,8 @@ constexpr Instead kOthers[] = {
     {"bytes", "write BYTEA"},
     {"binary", "write BYTEA"},
     {"varbinary", "write BYTEA"},
-    {"time", "a time of day isn't supported as a column; write TEXT"},
-    {"timetz", "a time of day isn't supported as a column; write TEXT"},
+    {"time", "write TEXT for a time of day"},
+    {"timetz", "write TEXT for a time of day"},
     {"money", "write NUMERIC(19,2)"},
     {"serial", "a source's rows have their numbers already: _partition and _offset"},
     {"bigserial", "a source's rows have their numbers already: _partition and _offset"},
@@ -102,7 +102,8 @@ absl::StatusOr<DataType> ResolveType(const TypeName& name) {
   const std::string near = NearestSpelling(lower, names);
   return absl::InvalidArgumentError(absl::StrCat(
       "type \"", name.written, "\" doesn't exist; ",
-      near.empty() ? "" : absl::StrCat("did you mean ", near, "? "), AbslView(kAccepted)));
+      near.empty() ? "" : absl::StrCat("did you mean ", absl::AsciiStrToUpper(near), "? "),
+      AbslView(kAccepted)));
 }
 
 }  // namespace weir
