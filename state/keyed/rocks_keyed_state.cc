@@ -1,5 +1,6 @@
-// The only file that knows RocksDB. Every file of a state is written by SstFileWriter: RocksDB's
-// own flush and compaction output can't be ingested elsewhere, so it is never named (DESIGN §7).
+// With rocks_cache_env the only file that knows RocksDB. Every file of a state is written by
+// SstFileWriter: RocksDB's own flush and compaction output can't be ingested elsewhere, so it is
+// never named (DESIGN §7).
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -22,6 +23,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "state/keyed/keyed_state.h"
+#include "state/keyed/rocks_cache_env.h"
 #include "state/keyed/state_file.h"
 
 namespace weir {
@@ -54,6 +56,7 @@ rocksdb::CompressionType Compression() {
 
 rocksdb::Options RocksOptions() {
   rocksdb::Options options;
+  options.env = RocksCacheEnv();
   options.create_if_missing = true;
   options.error_if_exists = true;
   options.compression = Compression();
@@ -97,7 +100,8 @@ std::vector<uint32_t> SortedEntries(const StateDelta& delta) {
 }
 
 absl::Status WriteSst(const StateDelta& delta, const std::string& path) {
-  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), RocksOptions());
+  const rocksdb::Options options = RocksOptions();
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(options), options);
   const std::string what = absl::StrCat("can't write state file ", path);
   WEIR_RETURN_IF_ERROR(FromRocks(writer.Open(path), what));
   // In one file all entries have one sequence number, and a range delete hides only smaller ones:
