@@ -29,7 +29,7 @@
 
 namespace weir {
 
-// Row rows[i] of a batch belongs to the group whose states begin at groups[i].
+// Row rows[i] of a batch belongs to the group whose states begin at groups[i]. Rows ascend.
 struct RowSelection {
   const uint32_t* rows = nullptr;
   uint8_t* const* groups = nullptr;

@@ -24,14 +24,16 @@ class CountDistinct : public Accumulator {
 
   absl::Status Update(const arrow::Array* argument, const RowSelection& selection, size_t offset,
                       StateArena& arena, uint8_t**) const override {
+    if (selection.size == 0) return absl::OkStatus();
+    // Rows are selected in ascending order; only the stretch that holds them is encoded.
+    const int64_t first = selection.rows[0];
+    const int64_t count = selection.rows[selection.size - 1] - first + 1;
     EncodedKeys values;
-    // Shared without owning: the encoder wants its columns in a vector of shared pointers.
-    std::shared_ptr<arrow::Array> column(std::shared_ptr<arrow::Array>(),
-                                         const_cast<arrow::Array*>(argument));
-    WEIR_RETURN_IF_ERROR(EncodeKeys(types_, {column}, argument->length(), &values));
+    WEIR_RETURN_IF_ERROR(EncodeKeys(types_, {argument->Slice(first, count)}, count, &values));
     for (int64_t i = 0; i < selection.size; ++i) {
-      if (argument->IsNull(selection.rows[i])) continue;
-      AddDistinct(selection.groups[i] + offset, values.key(selection.rows[i]), true, arena);
+      const uint32_t row = selection.rows[i];
+      if (argument->IsNull(row)) continue;
+      AddDistinct(selection.groups[i] + offset, values.key(row - first), true, arena);
     }
     return absl::OkStatus();
   }

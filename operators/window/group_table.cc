@@ -1,6 +1,9 @@
 #include "operators/window/group_table.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
+#include <utility>
 
 #include "base/log.h"
 #include "model/ids.h"
@@ -37,9 +40,23 @@ inline bool SameKey(const GroupRow* row, const uint8_t* key, uint32_t size, KeyW
 
 inline uint64_t Tag(uint64_t hash) { return hash >> 32; }
 
+// Zeroed. Large pieces ask for huge pages: random access to a million groups misses the TLB as
+// often as the caches.
+void* AllocateZeroed(size_t count, size_t size) {
+  void* memory = std::calloc(count, size);
+  WEIR_CHECK(memory != nullptr, "out of memory, bytes=", count * size);
+  constexpr uintptr_t kHugePage = 2 << 20, kPage = 4096;
+  if (count * size >= 2 * kHugePage) {
+    const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + kPage - 1) & ~(kPage - 1);
+    const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + count * size) & ~(kPage - 1);
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // only a wish
+  }
+  return memory;
+}
+
 }  // namespace
 
-void GroupTable::Free::operator()(uint8_t* p) const { std::free(p); }
+void GroupTable::Free::operator()(void* p) const { std::free(p); }
 
 void GroupTable::FindOrInsert(const KeySpan& keys, const uint32_t* rows, int64_t n,
                               uint8_t** states) {
@@ -53,10 +70,13 @@ void GroupTable::FindOrInsert(const KeySpan& keys, const uint32_t* rows, int64_t
     }
     for (int i = 0; i < count; ++i) {
       const uint64_t tag = Tag(keys.hashes[block[i]]);
-      const uint64_t slot = slots_[tag & mask_];
+      uint64_t position = tag & mask_;
+      while (slots_[position] != 0 && slots_[position] >> 32 != tag) {
+        position = (position + 1) & mask_;
+      }
       candidates[i] = nullptr;
-      if (slot != 0 && slot >> 32 == tag) {
-        candidates[i] = row(static_cast<int64_t>((slot & 0xffffffff) - 1));
+      if (slots_[position] != 0) {
+        candidates[i] = row(static_cast<int64_t>((slots_[position] & 0xffffffff) - 1));
         __builtin_prefetch(candidates[i]);
       }
     }
@@ -101,9 +121,7 @@ uint8_t* GroupTable::Insert(const KeySpan& keys, uint32_t key, uint64_t low, uin
 GroupRow* GroupTable::NewRow() {
   const uint64_t at = static_cast<uint64_t>(size_) + kFirstChunk;
   if ((at & (at - 1)) == 0) {
-    auto* chunk = static_cast<uint8_t*>(std::calloc(at, row_size_));
-    WEIR_CHECK(chunk != nullptr, "out of memory, bytes=", at * row_size_);
-    chunks_.emplace_back(chunk);
+    chunks_.emplace_back(static_cast<uint8_t*>(AllocateZeroed(at, row_size_)));
   }
   WEIR_CHECK(size_ < INT32_MAX, "groups=", size_);
   return row(size_++);
@@ -112,27 +130,29 @@ GroupRow* GroupTable::NewRow() {
 void GroupTable::Reserve(int64_t more) {
   // At most 5/8 full: probes stay short without the room of a half-empty table.
   const uint64_t wanted = static_cast<uint64_t>(size_ + more) * 8 / 5 + 1;
-  if (wanted <= slots_.size()) return;
-  uint64_t capacity = slots_.empty() ? 32 : slots_.size();
+  if (wanted <= capacity_) return;
+  uint64_t capacity = capacity_ == 0 ? 32 : capacity_;
   while (capacity < wanted) capacity *= 2;
-  std::vector<uint64_t> old(capacity, 0);
+  std::unique_ptr<uint64_t[], Free> old(
+      static_cast<uint64_t*>(AllocateZeroed(capacity, sizeof(uint64_t))));
   old.swap(slots_);
+  const uint64_t old_capacity = std::exchange(capacity_, capacity);
   mask_ = capacity - 1;
-  for (uint64_t slot : old) {
-    if (slot == 0) continue;
-    uint64_t position = (slot >> 32) & mask_;
+  for (uint64_t i = 0; i < old_capacity; ++i) {
+    if (old[i] == 0) continue;
+    uint64_t position = (old[i] >> 32) & mask_;
     while (slots_[position] != 0) position = (position + 1) & mask_;
-    slots_[position] = slot;
+    slots_[position] = old[i];
   }
 }
 
 int64_t GroupTable::bytes() const {
-  return static_cast<int64_t>(slots_.size() * sizeof(uint64_t) + size_ * row_size_) +
-         arena_.bytes() + static_cast<int64_t>(sizeof(*this));
+  return static_cast<int64_t>(capacity_ * sizeof(uint64_t) + size_ * row_size_) + arena_.bytes() +
+         static_cast<int64_t>(sizeof(*this));
 }
 
 void GroupTable::Clear() {
-  std::fill(slots_.begin(), slots_.end(), 0);
+  if (capacity_ > 0) std::memset(slots_.get(), 0, capacity_ * sizeof(uint64_t));
   chunks_.clear();
   arena_ = StateArena();
   size_ = 0;

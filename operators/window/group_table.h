@@ -69,7 +69,7 @@ class GroupTable {
 
  private:
   struct Free {
-    void operator()(uint8_t* p) const;
+    void operator()(void* p) const;
   };
   // Slot: 0, or high half = high half of the hash, low half = number of the row + 1.
   static constexpr int kFirstChunkBits = 4;
@@ -81,8 +81,8 @@ class GroupTable {
   GroupRow* NewRow();
 
   size_t row_size_;
-  std::vector<uint64_t> slots_;
-  uint64_t mask_ = 0;
+  std::unique_ptr<uint64_t[], Free> slots_;
+  uint64_t capacity_ = 0, mask_ = 0;  // number of slots, a power of two; that - 1
   int64_t size_ = 0;
   // Chunk c holds kFirstChunk << c rows. Zeroed pages cost nothing until touched.
   std::vector<std::unique_ptr<uint8_t[], Free>> chunks_;

@@ -34,6 +34,8 @@ constexpr int64_t kMemoryShare = 8;
 constexpr int64_t kMemoryMax = int64_t{256} << 20;
 // A set of distinct values larger than this leaves in pieces, so that frames stay small.
 constexpr int64_t kSetBytesMax = 64 << 10;
+// Rows looked up and then aggregated at once: their groups stay in the first-level cache.
+constexpr size_t kBlockRows = 512;
 
 struct Pane {
   explicit Pane(size_t width) : table(width) {}
@@ -213,19 +215,11 @@ class PartialAggregate : public Operator {
       WEIR_RETURN_IF_ERROR(AddSingles(input, selected, singles_));
       return singles_.full() ? out.Emit(0, singles_.Finish()) : absl::OkStatus();
     }
-    const int64_t count = static_cast<int64_t>(selected.rows.size());
-    groups_.resize(count);
-    const KeySpan keys{keys_.bytes.data(), static_cast<int64_t>(keys_.bytes.size()),
-                       keys_.offsets.data(), keys_.hashes.data()};
-    pane.table.FindOrInsert(keys, selected.rows.data(), count, groups_.data());
-    for (uint8_t* states : groups_) ++GroupRow::FromStates(states)->rows;
-    uint8_t* failed = nullptr;
-    absl::Status status = states_.Update(input, {selected.rows.data(), groups_.data(), count},
-                                         pane.table.arena(), &failed);
-    if (!status.ok()) {
-      return InGroup(status, spec_, selected.end - grid_.pane(), selected.end,
-                     failed == nullptr ? "" : GroupRow::FromStates(failed)->key());
+    for (size_t begin = 0; begin < selected.rows.size(); begin += kBlockRows) {
+      WEIR_RETURN_IF_ERROR(
+          UpdateGroups(input, selected, begin, selected.rows.size() - begin, pane.table));
     }
+    const int64_t count = static_cast<int64_t>(selected.rows.size());
     pane.probed_rows += count;
     if (pane.probed_rows >= kProbeRows &&
         static_cast<double>(pane.table.size()) >=
@@ -234,6 +228,24 @@ class PartialAggregate : public Operator {
       return FlushPane(selected.end, pane, out);
     }
     return absl::OkStatus();
+  }
+
+  // Adds rows [begin, begin + at most kBlockRows) of `selected`, of which `left` are there.
+  absl::Status UpdateGroups(const arrow::RecordBatch& input, const PaneRows& selected, size_t begin,
+                            size_t left, GroupTable& table) {
+    const int64_t count = static_cast<int64_t>(std::min(left, kBlockRows));
+    const uint32_t* rows = selected.rows.data() + begin;
+    const KeySpan keys{keys_.bytes.data(), static_cast<int64_t>(keys_.bytes.size()),
+                       keys_.offsets.data(), keys_.hashes.data()};
+    groups_.resize(count);
+    table.FindOrInsert(keys, rows, count, groups_.data());
+    for (uint8_t* states : groups_) ++GroupRow::FromStates(states)->rows;
+    uint8_t* failed = nullptr;
+    absl::Status status =
+        states_.Update(input, {rows, groups_.data(), count}, table.arena(), &failed);
+    if (status.ok()) return status;
+    return InGroup(status, spec_, selected.end - grid_.pane(), selected.end,
+                   failed == nullptr ? "" : GroupRow::FromStates(failed)->key());
   }
 
   // One partial per row.
