@@ -196,8 +196,9 @@ std::vector<std::string> Oracle(const WindowSpec& window, const std::vector<Test
     int64_t k = (row.time - window.origin_us) / window.slide_us + 1;
     for (; window.origin_us + k * window.slide_us + window.size_us > row.time; --k) {
       const int64_t start = window.origin_us + k * window.slide_us;
-      if (start > row.time || start + window.size_us > fired_up_to) continue;
-      Group& group = groups[{start + window.size_us, row.key}];
+      const int64_t end = start + window.size_us;
+      if (start > row.time || end > fired_up_to || end <= row.closed) continue;
+      Group& group = groups[{end, row.key}];
       ++group.count;
       if (row.key) group.max_key = row.key;
       if (row.real) group.real += *row.real, group.any_real = true;

@@ -28,6 +28,7 @@ struct TestRow {
   std::optional<int64_t> number;
   std::optional<double> real;
   int64_t offset = 0;
+  int64_t closed = kMinEventTime.micros;  // windows up to here were closed when the row came
 };
 
 // Columns of a partial aggregate's input in these tests.
@@ -58,7 +59,7 @@ class Collected : public Output {
 // Every column of every row as text: "start|end|key|...".
 std::vector<std::string> RowsAsText(const std::vector<Batch>& batches);
 
-// Expected result rows (as RowsAsText) of TestSpec(window) over `rows`.
+// Expected result rows (as RowsAsText) of TestSpec(window) over `rows`, none of them late.
 std::vector<std::string> Oracle(const WindowSpec& window, const std::vector<TestRow>& rows,
                                 int64_t fired_up_to);
 

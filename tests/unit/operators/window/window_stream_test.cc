@@ -1,0 +1,361 @@
+// Whole streams through both halves: several sources and owners, disorder, idleness, barriers,
+// crashes, rescaling. What was published must equal an oracle that sees only the rows.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "arrow/api.h"
+#include "operators/time/channel_watermarks.h"
+#include "operators/window/final_aggregate.h"
+#include "operators/window/partial_aggregate.h"
+#include "operators/window/partial_format.h"
+#include "tests/unit/operators/window/window_harness.h"
+
+namespace weir {
+namespace {
+
+struct Scenario {
+  WindowSpec window;
+  int64_t disorder = 0;  // how far a row may lie behind the largest time before it
+  int64_t bound = 0;     // of the watermark
+  int sources = 2;
+  int keys = 5;
+  bool idle = false;         // sources fall idle now and then
+  bool unique_keys = false;  // every row its own key
+};
+
+// A partition: its rows, and what a source task remembers of it in a checkpoint.
+struct Partition {
+  std::vector<TestRow> rows;
+  size_t next = 0;
+  int64_t max_time = kMinEventTime.micros;
+};
+
+class Cluster {
+ public:
+  Cluster(const Scenario& scenario, uint64_t seed) : scenario_(scenario), random_(seed) {
+    spec_ = TestSpec(scenario.window);
+    int64_t offset = 0;
+    for (int s = 0; s < scenario.sources; ++s) {
+      Partition partition;
+      int64_t now = 0;
+      for (int i = 0; i < 400; ++i, ++offset) {
+        now += static_cast<int64_t>(random_() % 4);
+        TestRow row;
+        row.time =
+            now -
+            (scenario.disorder > 0 ? static_cast<int64_t>(random_() % (scenario.disorder + 1)) : 0);
+        row.offset = offset;
+        if (scenario.unique_keys) {
+          row.key = absl::StrCat("key ", offset, " of a long name");
+        } else if (random_() % 8 != 0) {
+          row.key = absl::StrCat("k", random_() % scenario.keys);
+        }
+        if (random_() % 6 != 0) row.number = static_cast<int64_t>(random_() % 20) - 10;
+        if (random_() % 6 != 0) row.real = static_cast<double>(random_() % 1000) / 8;
+        partition.rows.push_back(row);
+      }
+      partitions_.push_back(std::move(partition));
+    }
+    published_ = partitions_;
+    published_fired_.assign(kKeyGroups, kMinEventTime);
+    Deploy(1 + static_cast<int>(random_() % 3));
+  }
+
+  void Run() {
+    for (int step = 0; !Finished(); ++step) {
+      ASSERT_LT(step, 100000);
+      ASSERT_FALSE(testing::Test::HasFailure());
+      const uint64_t dice = random_() % 100;
+      if (dice < 60) {
+        Read(random_() % partitions_.size());
+      } else if (dice < 70) {
+        AnswerEcho();
+      } else if (dice < 76) {
+        Checkpoint();
+      } else if (dice < 78) {
+        Deploy(static_cast<int>(owners_.size()));  // a crash
+      } else if (dice < 79) {
+        Deploy(1 + static_cast<int>(random_() % 3));
+      } else if (scenario_.idle && dice < 84) {
+        SetIdle(random_() % partitions_.size(), random_() % 2 == 0);
+      }
+    }
+    for (size_t s = 0; s < partitions_.size(); ++s) {
+      SetIdle(s, false);
+      SendWatermark(s, kMaxEventTime);
+    }
+    Checkpoint();
+  }
+
+  void Check() {
+    std::set<int64_t> late_offsets;
+    int64_t total = 0;
+    for (const Batch& batch : late_) {
+      const auto& offsets = static_cast<const arrow::Int64Array&>(*batch.columns->column(3));
+      for (int64_t i = 0; i < offsets.length(); ++i) {
+        EXPECT_TRUE(late_offsets.insert(offsets.Value(i)).second) << "late twice";
+      }
+    }
+    std::vector<TestRow> used;
+    for (const Partition& partition : partitions_) {
+      int64_t max_time = kMinEventTime.micros;
+      for (const TestRow& row : partition.rows) {
+        ++total;
+        max_time = std::max(max_time, row.time);
+        if (late_offsets.contains(row.offset)) continue;
+        used.push_back(row);
+        if (closed_.contains(row.offset)) used.back().closed = closed_[row.offset];
+      }
+    }
+    EXPECT_EQ(counters_.used + counters_.late, total);
+    EXPECT_EQ(counters_.late, static_cast<int64_t>(late_offsets.size()));
+    if (scenario_.disorder <= scenario_.bound && !scenario_.idle) {
+      EXPECT_TRUE(late_offsets.empty());
+    }
+    if (scenario_.disorder > 2 * scenario_.bound + 3 * scenario_.window.size_us) {
+      EXPECT_FALSE(late_offsets.empty());
+    }
+    std::vector<std::string> rows = RowsAsText(results_);
+    std::sort(rows.begin(), rows.end());
+    EXPECT_EQ(rows, Oracle(scenario_.window, used, kMaxEventTime.micros));
+    // No late row had an open window.
+    for (const Batch& batch : late_) {
+      const auto& times = static_cast<const arrow::TimestampArray&>(*batch.columns->column(0));
+      const auto& marks = static_cast<const arrow::TimestampArray&>(*batch.columns->column(4));
+      for (int64_t i = 0; i < times.length(); ++i) {
+        EXPECT_LT(times.Value(i), marks.Value(i));
+      }
+    }
+  }
+
+ private:
+  struct Source {
+    std::unique_ptr<Task> task;
+    bool idle = false;
+    bool asked = true;  // owners have yet to answer
+  };
+  struct Owner {
+    std::unique_ptr<Task> task;
+    std::unique_ptr<ChannelWatermarks> watermarks;
+    EventTime restored = kMinEventTime;
+    KeyGroupRange groups;
+    Collected out;
+  };
+
+  bool Finished() const {
+    return std::all_of(partitions_.begin(), partitions_.end(),
+                       [](const Partition& p) { return p.next == p.rows.size(); });
+  }
+
+  // A new generation from the last checkpoint; `parallelism` owners.
+  void Deploy(int parallelism) {
+    ++world_.generation;
+    partitions_ = published_;
+    fired_ = published_fired_;
+    sources_.clear();
+    owners_.clear();
+    for (int o = 0; o < parallelism; ++o) {
+      Owner owner;
+      TaskRestore restore;
+      restore.key_groups = KeyGroupsOfTask(o, parallelism);
+      for (const OperatorState& state : states_) {
+        if (!state.key_groups.Overlaps(restore.key_groups)) continue;
+        restore.states.push_back(state);
+        owner.restored = std::max(owner.restored, state.watermark);
+      }
+      owner.groups = restore.key_groups;
+      owner.task = world_.Start(MakeFinalAggregate(FinalSpec(spec_)), restore);
+      owner.watermarks = std::make_unique<ChannelWatermarks>(scenario_.sources);
+      owners_.push_back(std::move(owner));
+    }
+    for (size_t s = 0; s < partitions_.size(); ++s) {
+      Source source;
+      source.task = world_.Start(MakePartialAggregate(PartialSpec(spec_)), {});
+      source.task->echo.complete = false;
+      sources_.push_back(std::move(source));
+    }
+  }
+
+  void Read(size_t s) {
+    Partition& partition = partitions_[s];
+    if (partition.next == partition.rows.size()) return;
+    if (sources_[s].idle) SetIdle(s, false);
+    const size_t count =
+        std::min<size_t>(1 + random_() % 40, partition.rows.size() - partition.next);
+    std::vector<TestRow> rows(partition.rows.begin() + partition.next,
+                              partition.rows.begin() + partition.next + count);
+    partition.next += count;
+    for (const TestRow& row : rows) closed_.erase(row.offset);
+    Collected out;
+    ASSERT_TRUE(sources_[s].task->op->Process(0, MakeBatch(rows), out).ok());
+    Route(out);
+    for (const TestRow& row : rows) partition.max_time = std::max(partition.max_time, row.time);
+    if (random_() % 2 == 0) {
+      SendWatermark(s, EventTime{partition.max_time - scenario_.bound});
+    }
+  }
+
+  void SendWatermark(size_t s, EventTime time) {
+    Collected out;
+    ASSERT_TRUE(sources_[s].task->op->OnWatermark(0, time, out).ok());
+    Route(out);
+    for (Owner& owner : owners_) {
+      Announce(owner, owner.watermarks->OnWatermark(static_cast<int>(s), time));
+    }
+  }
+
+  void SetIdle(size_t s, bool idle) {
+    if (sources_[s].idle == idle) return;
+    const ChannelStatus status = idle ? ChannelStatus::kIdle : ChannelStatus::kActive;
+    Collected out;
+    ASSERT_TRUE(sources_[s].task->op->OnStatus(0, status, out).ok());
+    Route(out);
+    sources_[s].idle = idle;
+    if (!idle) {
+      sources_[s].task->echo.complete = false;
+      sources_[s].asked = true;
+    }
+    for (Owner& owner : owners_) {
+      Announce(owner, owner.watermarks->OnStatus(static_cast<int>(s), status));
+    }
+  }
+
+  // All owners have answered some source.
+  void AnswerEcho() {
+    const size_t s = random_() % sources_.size();
+    if (!sources_[s].asked || sources_[s].idle) return;
+    OwnerEcho& echo = sources_[s].task->echo;
+    for (Owner& owner : owners_) {
+      echo.max = std::max({echo.max, owner.watermarks->watermark(), owner.restored});
+    }
+    echo.complete = true;
+    sources_[s].asked = false;
+  }
+
+  void Announce(Owner& owner, std::optional<WatermarkChange> change) {
+    if (!change) return;
+    absl::Status status =
+        change->Announce([&](ChannelStatus s) { return owner.task->op->OnStatus(0, s, owner.out); },
+                         [&](EventTime t) { return owner.task->op->OnWatermark(0, t, owner.out); });
+    ASSERT_TRUE(status.ok()) << status;
+    if (!change->watermark) return;
+    for (int g = owner.groups.begin; g < owner.groups.end; ++g) {
+      fired_[g] = std::max(fired_[g], *change->watermark);
+    }
+  }
+
+  // As the exchange does: by the key group in column 0.
+  void Route(const Collected& out) {
+    const int parallelism = static_cast<int>(owners_.size());
+    for (const Batch& batch : out.batches[0]) {
+      const auto& groups = static_cast<const arrow::UInt16Array&>(*batch.columns->column(0));
+      const auto& raw =
+          static_cast<const arrow::BooleanArray&>(*batch.columns->column(kPartialRaw));
+      const auto& offsets =
+          static_cast<const arrow::Int64Array&>(*batch.columns->column(kPartialLate + 3));
+      for (int o = 0; o < parallelism; ++o) {
+        std::vector<uint32_t> rows;
+        for (int64_t i = 0; i < groups.length(); ++i) {
+          if (TaskOfKeyGroup(groups.Value(i), parallelism) != o) continue;
+          rows.push_back(static_cast<uint32_t>(i));
+          if (raw.Value(i)) closed_[offsets.Value(i)] = fired_[groups.Value(i)].micros;
+        }
+        if (rows.empty()) continue;
+        absl::Status status =
+            owners_[o].task->op->Process(0, TakeRows(batch, rows), owners_[o].out);
+        ASSERT_TRUE(status.ok()) << status;
+      }
+    }
+  }
+
+  void Checkpoint() {
+    for (Source& source : sources_) {
+      Collected out;
+      ASSERT_TRUE(source.task->op->Drain(out).ok());
+      Route(out);
+      ASSERT_TRUE(source.task->op->Capture({}).ok());
+    }
+    states_.clear();
+    for (Owner& owner : owners_) {
+      auto pending = owner.task->op->Capture({});
+      ASSERT_TRUE(pending.ok()) << pending.status();
+      auto captured = pending->finish();
+      ASSERT_TRUE(captured.ok()) << captured.status();
+      states_.push_back(captured->states[0]);
+      auto keep = [](std::vector<Batch>& from, std::vector<Batch>& to) {
+        to.insert(to.end(), from.begin(), from.end());
+        from.clear();
+      };
+      keep(owner.out.batches[0], results_);
+      keep(owner.out.batches[1], late_);
+      counters_.Add(owner.task->counters[0]);
+      owner.task->counters[0] = {};
+    }
+    published_ = partitions_;
+    published_fired_ = fired_;
+  }
+
+  const Scenario scenario_;
+  std::mt19937_64 random_;
+  AggregateSpec spec_;
+  World world_;
+  std::vector<Partition> partitions_;
+  std::vector<Source> sources_;
+  std::vector<Owner> owners_;
+  std::vector<EventTime> fired_;       // by key group
+  std::map<int64_t, int64_t> closed_;  // by offset of a raw row: its owner's watermark
+  // The last checkpoint, and what was published up to it.
+  std::vector<Partition> published_;
+  std::vector<EventTime> published_fired_;
+  std::vector<OperatorState> states_;
+  std::vector<Batch> results_, late_;
+  InsertCounters counters_;
+};
+
+void RunSeeds(const Scenario& scenario, uint64_t seeds) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Cluster cluster(scenario, seed);
+    cluster.Run();
+    if (testing::Test::HasFailure()) return;
+    cluster.Check();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(WindowStream, TumbleInOrder) { RunSeeds({.window = {50, 50, 0}}, 4); }
+
+TEST(WindowStream, TumbleWithDisorderWithinTheBound) {
+  RunSeeds({.window = {40, 40, 7}, .disorder = 30, .bound = 30, .sources = 3}, 4);
+}
+
+TEST(WindowStream, TumbleWithLateRows) {
+  RunSeeds({.window = {10, 10, -3}, .disorder = 60, .bound = 5, .sources = 3}, 4);
+}
+
+TEST(WindowStream, HopWithLateRows) {
+  RunSeeds({.window = {30, 10, 0}, .disorder = 120, .bound = 5}, 4);
+}
+
+TEST(WindowStream, HopWhoseSizeIsNoMultipleOfItsSlide) {
+  RunSeeds({.window = {35, 15, 4}, .disorder = 20, .bound = 20}, 4);
+}
+
+TEST(WindowStream, SourcesFallIdleAndComeBack) {
+  RunSeeds({.window = {20, 20, 0}, .disorder = 10, .bound = 10, .sources = 3, .idle = true}, 6);
+}
+
+TEST(WindowStream, HopWithIdleSources) {
+  RunSeeds({.window = {20, 5, 0}, .disorder = 30, .bound = 4, .sources = 3, .idle = true}, 6);
+}
+
+TEST(WindowStream, EveryRowItsOwnKey) {
+  RunSeeds({.window = {25, 25, 0}, .disorder = 40, .bound = 10, .unique_keys = true}, 2);
+}
+
+}  // namespace
+}  // namespace weir
