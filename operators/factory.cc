@@ -6,6 +6,7 @@
 #include "operators/expr/project_operator.h"
 #include "operators/operator.h"
 #include "operators/sink/sink_operator.h"
+#include "operators/source/source_operator.h"
 #include "operators/window/final_aggregate.h"
 #include "operators/window/partial_aggregate.h"
 
@@ -22,13 +23,9 @@ struct Maker {
   Made operator()(const FilterOp&) const { return MakeFilterOperator(spec, plan); }
   Made operator()(const ProjectOp&) const { return MakeProjectOperator(spec, plan); }
   Made operator()(const SinkOp&) const { return MakeSinkOperator(spec, plan); }
-  Made operator()(const SourceOp&) const { return NotYet(); }
+  Made operator()(const SourceOp&) const { return MakeSourceOperator(spec, readers); }
   Made operator()(const PartialAggregateOp&) const { return MakePartialAggregate(spec); }
   Made operator()(const FinalAggregateOp&) const { return MakeFinalAggregate(spec); }
-
-  Made NotYet() const {
-    return absl::UnimplementedError(readers == nullptr ? "not linked yet" : "not linked");
-  }
 };
 
 }  // namespace
