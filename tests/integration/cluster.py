@@ -1,0 +1,244 @@
+"""A Weir cluster of real processes for tests: one coordinator, some workers, on free ports of this machine.
+
+    with Cluster(directory, workers=2) as cluster:
+        job = cluster.submit(script, name="activity")
+        cluster.wait(job["id"])
+
+Processes keep their ports and directories over kill() and start(), so a restarted one is the same to its peers. What they
+print stays in `directory` and is shown when one ends unexpectedly.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+import urllib.request
+
+from kafka import free_ports
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WEIR = pathlib.Path(os.environ.get("WEIR_BINARY", ROOT / "build/release/weir"))
+
+START_TIMEOUT_S = 30
+FINAL_STATES = ("STOPPED", "CANCELLED", "FINISHED", "FAILED")
+
+
+class ClusterError(Exception):
+    pass
+
+
+class Process:
+    """One `weir` server process."""
+
+    def __init__(self, directory, name, arguments, http_port):
+        self.name = name
+        self.http = f"http://127.0.0.1:{http_port}"
+        self._arguments = [str(a) for a in arguments]
+        self._log = pathlib.Path(directory) / f"{name}.log"
+        self._directory = directory
+        self._process = None
+
+    def start(self, failpoints=None, **environment):
+        assert self._process is None, f"{self.name} runs already"
+        env = {**os.environ, **environment}
+        env.pop("WEIR_FAILPOINTS", None)
+        if failpoints:
+            env["WEIR_FAILPOINTS"] = failpoints
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen([str(WEIR), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
+                                             stderr=log, env=env, cwd=self._directory)
+        return self
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self):
+        self._end(signal.SIGKILL)
+
+    def stop(self):
+        return self._end(signal.SIGTERM)
+
+    def pause(self):
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def wait_until_dead(self, timeout_s=60):
+        """Waits for an armed failpoint to end the process."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"{self.name} is still alive after {timeout_s} s:\n{self.log_tail()}") from None
+        self._process = None
+
+    def _end(self, how):
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(how)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise ClusterError(f"{self.name} did not end within 20 s of signal {how}:\n{self.log_tail()}") from None
+
+    def wait_until_ready(self, timeout_s=START_TIMEOUT_S):
+        wait_for(self._ready, timeout_s, lambda: f"{self.name} to be ready:\n{self.log_tail()}")
+
+    def _ready(self):
+        if not self.running:
+            raise ClusterError(f"{self.name} ended:\n{self.log_tail()}")
+        try:
+            with urllib.request.urlopen(f"{self.http}/readyz", timeout=2) as response:
+                return response.status == 200
+        except OSError:
+            return False
+
+    def metrics(self):
+        """{(name, ((label, value), ...)): number} as scraped now."""
+        with urllib.request.urlopen(f"{self.http}/metrics", timeout=5) as response:
+            return parse_metrics(response.read().decode())
+
+    def metric_sum(self, name, **labels):
+        """Sum of the metric's series that carry all these labels."""
+        return sum(value for (n, series), value in self.metrics().items()
+                   if n == name and set(labels.items()) <= set(series))
+
+    def resident_bytes(self):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise ClusterError(f"{self.name} has no resident set")
+
+    def log_tail(self, lines=40):
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+
+class Cluster:
+    def __init__(self, directory, workers=2, slots=1, memory="512MiB", **worker_environment):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        port, http = free_ports(2)
+        self.address = f"127.0.0.1:{port}"
+        self.coordinator = Process(self.directory, "coordinator", [
+            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data", self.directory / "data"],
+            http)
+        self.workers = [self._make_worker(i, slots, memory) for i in range(workers)]
+        self._worker_environment = worker_environment
+
+    def _make_worker(self, number, slots, memory):
+        port, http = free_ports(2)
+        return Process(self.directory, f"worker-{number}", [
+            "worker", "--coordinator", self.address, "--listen", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{http}",
+            "--slots", slots, "--memory", memory, "--cache", self.directory / f"cache-{number}"], http)
+
+    def __enter__(self):
+        try:
+            self.coordinator.start()
+            self.coordinator.wait_until_ready()
+            for worker in self.workers:
+                worker.start(**self._worker_environment)
+            for worker in self.workers:
+                worker.wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for process in [*self.workers, self.coordinator]:
+            process.kill()
+
+    # The command line, as a user has it.
+
+    def run(self, *arguments, timeout_s=60):
+        """`weir ARGUMENTS...`: the finished process, whatever its exit code."""
+        env = {**os.environ, "WEIR_COORDINATOR": self.address, "NO_COLOR": "1"}
+        return subprocess.run([str(WEIR), *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s,
+                              env=env, cwd=self.directory, stdin=subprocess.DEVNULL)
+
+    def weir(self, *arguments, timeout_s=60):
+        """The JSON that `weir ARGUMENTS... -o json` prints; raises unless it exits with 0."""
+        done = self.run(*arguments, "-o", "json", timeout_s=timeout_s)
+        if done.returncode != 0:
+            raise ClusterError(f"weir {' '.join(map(str, arguments))} exits with {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def submit(self, script, name="job", **variables):
+        path = self.directory / f"{name}.sql"
+        path.write_text(script)
+        options = [part for key, value in variables.items() for part in ("--var", f"{key}={value}")]
+        return self.weir("job", "submit", path, "--name", name, *options)
+
+    def job(self, job):
+        return self.weir("job", "get", job)
+
+    def wait_job(self, job, condition, timeout_s=120, what="the condition"):
+        """The job as soon as condition(job) holds; fails at once when it ends in another way."""
+        seen = {}
+
+        def check():
+            seen.update(self.job(job))
+            if condition(seen):
+                return True
+            if seen["state"] in FINAL_STATES:
+                raise ClusterError(f"job ended as {seen['state']}: {seen.get('reason')}\n{self.logs()}")
+            return False
+
+        wait_for(check, timeout_s, lambda: f"{what}; the job is {json.dumps(seen, indent=1)}\n{self.logs()}")
+        return seen
+
+    def finish(self, job, timeout_s=120):
+        """The bounded job after it ended by itself."""
+        return self.wait_job(job, lambda j: j["state"] == "FINISHED", timeout_s, "the job to finish")
+
+    def stop(self, job, timeout_s=60):
+        self.weir("job", "stop", job)
+        return self.wait_job(job, lambda j: j["state"] == "STOPPED", timeout_s, "the job to stop")
+
+    def logs(self):
+        return "\n".join(f"--- {p.name}\n{p.log_tail(15)}" for p in [self.coordinator, *self.workers])
+
+
+def wait_for(condition, timeout_s, what):
+    """Polls until condition() is true; what() says what was waited for."""
+    deadline = time.monotonic() + timeout_s
+    pause = 0.02
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ClusterError(f"waited {timeout_s} s for {what()}")
+        time.sleep(pause)  # between two looks at a condition
+        pause = min(pause * 1.5, 0.25)
+
+
+def parse_metrics(text):
+    series = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        name_and_labels, value = line.rsplit(" ", 1)
+        name, _, labels = name_and_labels.partition("{")
+        pairs = []
+        for pair in labels.rstrip("}").split(","):
+            if "=" in pair:
+                key, _, quoted = pair.partition("=")
+                pairs.append((key, quoted.strip('"')))
+        series[(name, tuple(sorted(pairs)))] = float(value)
+    return series
