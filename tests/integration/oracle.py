@@ -41,7 +41,12 @@ def query(records, sql):
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
     connection.register("records", records)
-    return connection.execute(sql).fetchall()
+    return rows_of(connection.execute(sql).fetch_arrow_table())
+
+
+def rows_of(table):
+    """The rows of a pyarrow.Table as tuples."""
+    return list(zip(*(column.to_pylist() for column in table.columns)))
 
 
 def prefix(records, info):
@@ -75,7 +80,7 @@ def same_rows(actual, expected):
 
 
 def table_rows(table, version=None):
-    return [tuple(row.values()) for row in read_deltalake(table, version).to_pylist()]
+    return rows_of(read_deltalake(table, version))
 
 
 def check_every_version(table, records, sql, window_end=True):

@@ -41,7 +41,7 @@ def test_coordinator_dies_at(kafka, topic_name, tmp_path, failpoint):
         return cluster.finish(job)
 
     done = run_with_crash(kafka, topic_name, tmp_path, crash)
-    assert len(done["restarts"]) >= 2
+    assert len(done["restarts"]) >= 1
 
 
 @pytest.mark.parametrize("failpoint", ["worker.before_upload", "worker.after_upload"])
@@ -58,7 +58,7 @@ def test_worker_dies_at(kafka, topic_name, tmp_path, failpoint):
         return cluster.finish(job)
 
     done = run_with_crash(kafka, topic_name, tmp_path, crash)
-    assert len(done["restarts"]) >= 2
+    assert len(done["restarts"]) >= 1
 
 
 def test_everything_dies_at_once(kafka, topic_name, tmp_path):
