@@ -1,11 +1,10 @@
-#include "operators/source/dev_broker.h"
-
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "operators/source/dev_broker.h"
 
 namespace weir {
 namespace {
@@ -30,8 +29,7 @@ class MockCluster : public DevBroker {
 
 absl::StatusOr<std::unique_ptr<DevBroker>> StartDevBroker() {
   char error[512] = "";
-  rd_kafka_t* host =
-      rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error, sizeof(error));
+  rd_kafka_t* host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error, sizeof(error));
   if (host == nullptr) {
     return absl::InternalError(absl::StrCat("the embedded broker can't start: ", error));
   }

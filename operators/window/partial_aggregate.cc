@@ -225,7 +225,8 @@ class PartialAggregate : public Operator {
         static_cast<double>(pane.table.size()) >=
             kProbeDistinct * static_cast<double>(pane.probed_rows)) {
       pane.bypass = true;
-      return FlushPane(selected.end, pane, out);
+      WEIR_RETURN_IF_ERROR(FlushPane(selected.end, pane, out));
+      return EmitGrouped(out);
     }
     return absl::OkStatus();
   }
