@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "arrow/api.h"
 #include "operators/bad_rows.h"
 #include "operators/window/partial_aggregate.h"
 #include "operators/window/partial_format.h"
+#include "state/keyed/key_encoding.h"
 #include "tests/unit/operators/window/window_harness.h"
 
 namespace weir {
@@ -219,6 +221,73 @@ TEST_F(WindowTest, RestoredWindowsGoOnAndFiredOnesStayFired) {
   Watermark(30);
   rows.push_back(Row(26, "b", 7));
   EXPECT_EQ(Result(), Oracle(kTumble, rows, 30));
+}
+
+// Owners of two halves stopped at different watermarks; one owner takes over from both, stops
+// before it has passed the higher one, and a third goes on.
+TEST_F(WindowTest, OwnersThatStoppedAtDifferentWatermarks) {
+  for (WindowSpec window : {kTumble, WindowSpec{20, 10, 0}}) {
+    for (int checkpoints : {0, 1, 2}) {
+      SCOPED_TRACE(absl::StrCat("slide ", window.slide_us, ", checkpoints ", checkpoints));
+      std::vector<TestRow> rows;
+      for (int i = 0; i < 60; ++i) rows.push_back(Row(i, absl::StrCat("key", i % 12), i));
+      spec_ = TestSpec(window);
+      source_ = world_.Start(MakePartialAggregate(PartialSpec(spec_)), {});
+      result_ = Collected();
+      Collected partials;
+      ASSERT_TRUE(source_->op->Process(0, MakeBatch(rows), partials).ok());
+      ASSERT_TRUE(source_->op->Drain(partials).ok());
+      const Batch& batch = partials.batches[0][0];
+      const auto& groups = static_cast<const arrow::UInt16Array&>(*batch.columns->column(0));
+      std::vector<OperatorState> states;
+      for (int half : {0, 1}) {
+        TaskRestore restore;
+        restore.key_groups = KeyGroupsOfTask(half, 2);
+        auto owner = world_.Start(MakeFinalAggregate(FinalSpec(spec_)), restore);
+        std::vector<uint32_t> mine;
+        for (int64_t i = 0; i < groups.length(); ++i) {
+          if (restore.key_groups.Contains(groups.Value(i))) mine.push_back(i);
+        }
+        ASSERT_FALSE(mine.empty());
+        ASSERT_TRUE(owner->op->Process(0, TakeRows(batch, mine), result_).ok());
+        ASSERT_TRUE(owner->op->OnWatermark(0, EventTime{half == 0 ? 10 : 40}, result_).ok());
+        states.push_back((*owner->op->Capture({})).finish()->states[0]);
+      }
+      Start(window, states);
+      for (int i = 0; i < checkpoints; ++i) {
+        EXPECT_EQ(states.size(), i == 0 ? 2u : 1u);
+        ASSERT_TRUE(owner_->op->OnWatermark(0, EventTime{10 + 10 * i}, result_).ok());
+        states = {Capture()};
+        EXPECT_EQ(states[0].watermark, EventTime{40});
+        Start(window, states);
+      }
+      // Late for the half that had gone further, not for the other.
+      auto send_raw = [&](std::string key) {
+        source_->echo.max = EventTime{40};
+        Send({Row(35, std::move(key), 1000)});
+      };
+      for (int i = 0; i < 12; ++i) send_raw(absl::StrCat("key", i));
+      EXPECT_GT(counters().used, 0);
+      EXPECT_EQ(counters().used + counters().late, 12);
+      std::set<std::string> late;
+      for (const std::string& row : RowsAsText(result_.batches[1])) {
+        late.insert(row.substr(3, row.find('|', 3) - 3));
+      }
+      for (int i = 0; i < 12; ++i) {
+        const std::string key = absl::StrCat("key", i);
+        if (window.slide_us == window.size_us && late.contains(key)) continue;
+        TestRow row = Row(35, key, 1000);
+        const auto encoded = std::string(1, static_cast<char>(key.size() + 1)) + key;
+        if (!KeyGroupsOfTask(0, 2).Contains(KeyGroupOfHash(HashKey(encoded)))) row.closed = 40;
+        rows.push_back(row);
+      }
+      Watermark(30);
+      Watermark(40);
+      EXPECT_EQ(Capture().watermark, EventTime{40});
+      Watermark(100);
+      EXPECT_EQ(Result(), Oracle(window, rows, 100));
+    }
+  }
 }
 
 TEST_F(WindowTest, NothingChangedWritesNothing) {
