@@ -147,9 +147,15 @@ std::string List(const std::vector<std::string_view>& values) {
   });
 }
 
+// ${env:WEIR_SECRET_...} or ${file:NAME}, as workers resolve them (operators/source).
 bool IsSecretReference(std::string_view value) {
-  return value.size() > 5 && value.substr(0, 2) == "${" && value.back() == '}' &&
-         value.find(':') != std::string_view::npos;
+  if (value.size() < 4 || value.substr(0, 2) != "${" || value.back() != '}') return false;
+  const std::string_view inside = value.substr(2, value.size() - 3);
+  const auto names = [&](std::string_view prefix) {
+    return inside.size() > prefix.size() && inside.substr(0, prefix.size()) == prefix &&
+           inside.find_first_of("/{}$", prefix.size()) == std::string_view::npos;
+  };
+  return names("env:WEIR_SECRET_") || names("file:");
 }
 
 absl::Status Refused(const OptionSchema& option, std::string_view value, std::string_view reason) {
@@ -252,6 +258,22 @@ bool IsSecuritySetting(const OptionSchema& option) {
 
 absl::Status CheckOptionValue(const OptionSchema& option, std::string_view value) {
   if (value.empty()) return Refused(option, value, "it is empty");
+  if (option.kind == OptionKind::kSecret && !IsSecretReference(value)) {
+    // The value isn't repeated: it may be the secret.
+    return absl::InvalidArgumentError(
+        absl::StrCat(AbslView(option.name),
+                     " takes a reference to a secret, ${env:WEIR_SECRET_NAME} or ${file:NAME}: a "
+                     "script is kept in the job log, where anyone may read it"));
+  }
+  if (value.find("${") != std::string_view::npos) {
+    if (IsSecuritySetting(option) && IsSecretReference(value)) return absl::OkStatus();
+    return Refused(option, value,
+                   IsSecuritySetting(option)
+                       ? "references to secrets are ${env:WEIR_SECRET_NAME} and ${file:NAME}, by "
+                         "themselves"
+                       : "references to secrets are for security settings; for other values write "
+                         "${NAME} and submit with --var NAME=VALUE");
+  }
   switch (option.kind) {
     case OptionKind::kText:
     case OptionKind::kColumn:
@@ -266,12 +288,7 @@ absl::Status CheckOptionValue(const OptionSchema& option, std::string_view value
     case OptionKind::kPath:
       return CheckPath(option, value);
     case OptionKind::kSecret:
-      if (IsSecretReference(value)) return absl::OkStatus();
-      // The value isn't repeated: it may be the secret.
-      return absl::InvalidArgumentError(
-          absl::StrCat(AbslView(option.name),
-                       " takes a reference to a secret, ${env:NAME} or "
-                       "${file:PATH}: a script is kept in the job log, where anyone may read it"));
+      return absl::OkStatus();
   }
   return absl::OkStatus();
 }

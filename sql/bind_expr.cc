@@ -107,19 +107,26 @@ absl::StatusOr<int> ExprBinder::FindColumn(const AstExpr& ast) const {
         ast.at, absl::StrCat("table ", ast.path[0].text, " isn't in FROM; FROM has ",
                              input_.alias.empty() ? "a subquery without a name" : input_.alias));
   }
-  std::vector<std::string> spellings;
-  for (const RelationColumn& column : input_.columns) spellings.push_back(column.name);
-  const int found = MatchName(name, spellings);
-  if (found >= 0) {
-    const auto twice = std::count(spellings.begin(), spellings.end(), spellings[found]);
-    if (twice == 1) return found;
+  // The exact spelling comes before one that differs in case.
+  int exact = 0, similar = 0, first_exact = -1, first_similar = -1;
+  for (size_t i = 0; i < input_.columns.size(); ++i) {
+    const std::string& spelling = input_.columns[i].name;
+    if (spelling == name.text) {
+      if (exact++ == 0) first_exact = static_cast<int>(i);
+    } else if (Matches(name, spelling)) {
+      if (similar++ == 0) first_similar = static_cast<int>(i);
+    }
   }
-  if (found != -1) {
+  if (exact == 1) return first_exact;
+  if (exact == 0 && similar == 1) return first_similar;
+  if (exact + similar > 0) {
     return script_.Error(name.at,
                          absl::StrCat("column ", name.text, " is ambiguous: several columns of ",
                                       input_.alias.empty() ? "FROM" : input_.alias,
                                       " match; give them different names"));
   }
+  std::vector<std::string> spellings;
+  for (const RelationColumn& column : input_.columns) spellings.push_back(column.name);
   std::vector<std::string> visible;
   for (const RelationColumn& column : input_.columns) {
     if (!column.hidden) visible.push_back(column.name);

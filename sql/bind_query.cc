@@ -231,9 +231,10 @@ absl::Status QueryBinder::Aggregate(const SelectNode& select, BoundQuery* query)
   // NULLs of what the select list computes are known only now that all calls are.
   Relation row = names.Output();
   if (query->after.size() > 1) Narrow(query->after.front().exprs, &row);
+  const std::vector<bool> nullable = Nullability(row);
   query->output = std::move(above.output);
   for (size_t i = 0; i < query->output.columns.size(); ++i) {
-    query->output.columns[i].nullable = CanBeNull(query->after.back().exprs[i], Nullability(row));
+    query->output.columns[i].nullable = CanBeNull(query->after.back().exprs[i], nullable);
   }
   return absl::OkStatus();
 }
@@ -296,6 +297,7 @@ absl::Status QueryBinder::SelectList(const SelectNode& select, const Relation& r
                                      GroupedNames* grouped, BoundQuery* query) {
   WEIR_ASSIGN_OR_RETURN(const std::vector<SelectItem> items, ExpandStars(select, row));
   ExprBinder binder(script_, row, "the select list", grouped);
+  const std::vector<bool> nullable = Nullability(row);
   Stage project{Stage::Kind::kProject, {}, {}};
   Relation output;
   output.alias = row.alias;
@@ -326,7 +328,7 @@ absl::Status QueryBinder::SelectList(const SelectNode& select, const Relation& r
                            "an INTERVAL isn't a value of columns: it is for windows and "
                            "for computing with times");
     }
-    if (grouped == nullptr) column.nullable = CanBeNull(bound.expr, Nullability(row));
+    if (grouped == nullptr) column.nullable = CanBeNull(bound.expr, nullable);
     project.exprs.push_back(std::move(bound.expr));
     project.names.push_back(column.name);
     output.columns.push_back(std::move(column));

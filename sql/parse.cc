@@ -83,6 +83,10 @@ std::string Advice(std::string_view text, int at) {
   if (around.found.kind == TokenKind::kString && lower(around.after) == "=") {
     return "; names of options stand without quotes, as in connector = 'kafka'";
   }
+  if (found == ".") {
+    return "; a name with dots is written in double quotes, as in \"ssl.ca.location\" = "
+           "'/etc/ca.pem'";
+  }
   if (before == "(" && found == "table") {
     return "; window functions take names: tumble(events, eventTime, INTERVAL '5 minutes')";
   }

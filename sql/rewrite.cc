@@ -61,6 +61,16 @@ bool HasBranches(ExprKind kind) {
          kind == ExprKind::kOr;
 }
 
+void CountReadsIn(const Expr& expr, bool always, std::vector<ColumnReads>* reads) {
+  if (expr.kind == ExprKind::kColumn) {
+    ++(*reads)[expr.column].anywhere;
+    if (always) ++(*reads)[expr.column].always;
+  }
+  for (size_t i = 0; i < expr.args.size(); ++i) {
+    CountReadsIn(expr.args[i], always && (i == 0 || !HasBranches(expr.kind)), reads);
+  }
+}
+
 }  // namespace
 
 Expr ColumnExpr(int column, const DataType& type) {
@@ -208,13 +218,8 @@ std::vector<int> NotNullWhere(const std::vector<Expr>& conditions) {
   return columns;
 }
 
-int CountReads(const Expr& expr, int column, bool always) {
-  int reads = expr.kind == ExprKind::kColumn && expr.column == column ? 1 : 0;
-  for (size_t i = 0; i < expr.args.size(); ++i) {
-    if (always && i > 0 && HasBranches(expr.kind)) break;
-    reads += CountReads(expr.args[i], column, always);
-  }
-  return reads;
+void CountReads(const Expr& expr, std::vector<ColumnReads>* reads) {
+  CountReadsIn(expr, /*always=*/true, reads);
 }
 
 Expr MapColumns(const Expr& expr, const std::function<Expr(const Expr& column)>& replacement) {

@@ -34,9 +34,14 @@ int Size(const Expr& expr);  // nodes
 // Input columns that can't be NULL in a row where every condition is TRUE.
 std::vector<int> NotNullWhere(const std::vector<Expr>& conditions);
 
-// Counts how often `expr` reads `column`; `always` only where it is evaluated for every row, not in
+// How often a column is read: anywhere, and where it is evaluated for every row, that is not in
 // branches of CASE, COALESCE, AND, OR.
-int CountReads(const Expr& expr, int column, bool always = false);
+struct ColumnReads {
+  int anywhere = 0;
+  int always = 0;
+};
+// Adds the reads of `expr` to those of each column. REQUIRES: `reads` has all columns it may read.
+void CountReads(const Expr& expr, std::vector<ColumnReads>* reads);
 // Replaces every kColumn by what `replacement` gives for it.
 Expr MapColumns(const Expr& expr, const std::function<Expr(const Expr& column)>& replacement);
 // `expr` over rows that `definitions` make, as one over the rows beneath.

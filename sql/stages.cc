@@ -23,10 +23,10 @@ std::vector<Stage*> Readers(std::vector<Stage>& stages, size_t i) {
   return readers;
 }
 
-int ReadsOf(const std::vector<Stage*>& readers, int column) {
-  int reads = 0;
+std::vector<ColumnReads> ReadsOf(const std::vector<Stage*>& readers, size_t columns) {
+  std::vector<ColumnReads> reads(columns);
   for (const Stage* reader : readers) {
-    for (const Expr& expr : reader->exprs) reads += CountReads(expr, column);
+    for (const Expr& expr : reader->exprs) CountReads(expr, &reads);
   }
   return reads;
 }
@@ -40,15 +40,17 @@ void CollectColumns(const Expr& expr, std::set<int>* out) {
 bool Prune(std::vector<Stage>& stages, size_t i) {
   const std::vector<Stage*> readers = Readers(stages, i);
   Stage& project = stages[i];
+  const std::vector<ColumnReads> reads = ReadsOf(readers, project.exprs.size());
+  const auto unread = [](const ColumnReads& column) { return column.anywhere == 0; };
+  if (std::none_of(reads.begin(), reads.end(), unread)) return false;
   Stage kept{Stage::Kind::kProject, {}, {}};
   std::vector<int> position(project.exprs.size(), -1);
   for (size_t column = 0; column < project.exprs.size(); ++column) {
-    if (ReadsOf(readers, static_cast<int>(column)) == 0) continue;
+    if (unread(reads[column])) continue;
     position[column] = static_cast<int>(kept.exprs.size());
     kept.exprs.push_back(project.exprs[column]);
     kept.names.push_back(project.names[column]);
   }
-  if (kept.exprs.size() == project.exprs.size()) return false;
   project = std::move(kept);
   for (Stage* reader : readers) {
     for (Expr& expr : reader->exprs) {
@@ -60,24 +62,24 @@ bool Prune(std::vector<Stage>& stages, size_t i) {
 }
 
 // Whether `expr` over the projection's rows may be one over the rows beneath without computing
-// anything twice. `readers` are all that read the projection.
-bool CanSubstitute(const Expr& expr, const Stage& project, const std::vector<Stage*>& readers) {
+// anything twice. `reads` are those of all stages that read the projection.
+bool CanSubstitute(const Expr& expr, const Stage& project, const std::vector<ColumnReads>& reads) {
   std::set<int> columns;
   CollectColumns(expr, &columns);
   return std::all_of(columns.begin(), columns.end(), [&](int column) {
-    return IsTrivial(project.exprs[column]) || ReadsOf(readers, column) == 1;
+    return IsTrivial(project.exprs[column]) || reads[column].anywhere == 1;
   });
 }
 
 // Moves conditions of filter i + 1 below projection i.
 bool PushFilter(std::vector<Stage>& stages, size_t i) {
-  const std::vector<Stage*> readers = Readers(stages, i);
   const Stage& project = stages[i];
+  const std::vector<ColumnReads> reads = ReadsOf(Readers(stages, i), project.exprs.size());
   Stage below{Stage::Kind::kFilter, {}, {}};
   Stage above{Stage::Kind::kFilter, {}, {}};
   for (const Expr& condition : stages[i + 1].exprs) {
     const bool in_order = above.exprs.empty() || !CanFail(condition);
-    if (in_order && CanSubstitute(condition, project, readers)) {
+    if (in_order && CanSubstitute(condition, project, reads)) {
       below.exprs.push_back(Substitute(condition, project.exprs));
     } else {
       above.exprs.push_back(condition);
@@ -94,16 +96,10 @@ bool PushFilter(std::vector<Stage>& stages, size_t i) {
 bool MergeProjects(std::vector<Stage>& stages, size_t i) {
   const Stage& lower = stages[i];
   const Stage& upper = stages[i + 1];
+  const std::vector<ColumnReads> reads = ReadsOf({&stages[i + 1]}, lower.exprs.size());
   for (size_t column = 0; column < lower.exprs.size(); ++column) {
-    if (IsTrivial(lower.exprs[column])) continue;
-    int reads = 0;
-    int always = 0;
-    for (const Expr& expr : upper.exprs) {
-      reads += CountReads(expr, static_cast<int>(column));
-      always += CountReads(expr, static_cast<int>(column), /*always=*/true);
-    }
-    const bool late = always == 0 && CanFail(lower.exprs[column]);
-    if (reads > 1 && !late) return false;
+    const bool late = reads[column].always == 0 && CanFail(lower.exprs[column]);
+    if (!IsTrivial(lower.exprs[column]) && reads[column].anywhere > 1 && !late) return false;
   }
   Stage merged{Stage::Kind::kProject, {}, upper.names};
   for (const Expr& expr : upper.exprs) {
@@ -143,9 +139,12 @@ std::vector<int> CarryColumns(const std::vector<int>& carried, const Schema& row
     if (!IsProject(stage)) continue;
     for (size_t i = 0; i < carried.size(); ++i) {
       const Column& column = row.columns[carried[i]];
-      stage.exprs.push_back(ColumnExpr(at[i], column.type));
+      const Expr carry = ColumnExpr(at[i], column.type);
+      const auto known = std::find(stage.exprs.begin(), stage.exprs.end(), carry);
+      at[i] = static_cast<int>(known - stage.exprs.begin());
+      if (known != stage.exprs.end()) continue;
+      stage.exprs.push_back(carry);
       stage.names.push_back(column.name);
-      at[i] = static_cast<int>(stage.exprs.size()) - 1;
     }
   }
   return at;

@@ -9,9 +9,9 @@
 
 namespace weir {
 
-// Appends to every projection the columns `carried` of `row`, which is beneath the first stage, so
-// that what a subquery doesn't select still reaches the end. Returns where they are behind the
-// last.
+// Appends to every projection those of the columns `carried` of `row`, which is beneath the first
+// stage, that it lacks, so that what a subquery doesn't select still reaches the end. Returns where
+// they are behind the last.
 std::vector<int> CarryColumns(const std::vector<int>& carried, const Schema& row,
                               std::vector<Stage>* stages);
 

@@ -31,7 +31,7 @@ bool IsBroker(absl::string_view broker) {
 
 absl::Status ReadBrokers(const TableOptions& options, KafkaSpec* kafka) {
   kafka->brokers = options.Value("brokers");
-  if (kafka->brokers == "dev" || absl::StartsWith(kafka->brokers, "${")) return absl::OkStatus();
+  if (kafka->brokers == "dev") return absl::OkStatus();
   for (absl::string_view broker : absl::StrSplit(kafka->brokers, ',')) {
     if (IsBroker(broker)) continue;
     return options.ValueError("brokers",
@@ -53,6 +53,33 @@ absl::Status ReadTopic(const TableOptions& options, KafkaSpec* kafka) {
   return options.ValueError("topic", absl::StrCat("'", kafka->topic,
                                                   "' isn't the name of a topic: letters, "
                                                   "digits, '.', '_' and '-', at most 249"));
+}
+
+// Settings that would have no effect, and those that others need.
+absl::Status CheckSecurity(const TableOptions& options) {
+  const std::string protocol = options.Value("security.protocol");
+  const bool sasl = absl::StartsWith(protocol, "SASL_");
+  const bool ssl = protocol == "SSL" || protocol == "SASL_SSL";
+  for (const OptionSchema& schema : options.schemas()) {
+    const std::string name(schema.name);
+    if (options.Given(name) == nullptr) continue;
+    if (absl::StartsWith(name, "sasl.") && !sasl) {
+      return options.NameError(name, absl::StrCat(name,
+                                                  " needs security.protocol = 'SASL_SSL' or "
+                                                  "'SASL_PLAINTEXT'"));
+    }
+    const bool of_ssl =
+        absl::StartsWith(name, "ssl.") || name == "enable.ssl.certificate.verification";
+    if (of_ssl && !ssl) {
+      return options.NameError(
+          name, absl::StrCat(name, " needs security.protocol = 'SSL' or 'SASL_SSL'"));
+    }
+  }
+  for (const char* name : {"sasl.mechanism", "sasl.username", "sasl.password"}) {
+    if (!sasl || options.Given(name) != nullptr) continue;
+    return options.ValueError("security.protocol", absl::StrCat(protocol, " needs ", name));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadStart(const TableOptions& options, KafkaSpec* kafka) {
@@ -204,6 +231,7 @@ absl::Status ReadKafkaOptions(const TableOptions& options, SourceTable* source) 
   WEIR_RETURN_IF_ERROR(ReadBrokers(options, &op.kafka));
   WEIR_RETURN_IF_ERROR(ReadTopic(options, &op.kafka));
   WEIR_RETURN_IF_ERROR(ReadStart(options, &op.kafka));
+  WEIR_RETURN_IF_ERROR(CheckSecurity(options));
   op.kafka.stop_at_latest = options.Value("stop") == "latest";
   for (const OptionSchema& schema : options.schemas()) {
     if (!IsSecuritySetting(schema) || options.Given(schema.name) == nullptr) continue;
