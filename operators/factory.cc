@@ -23,7 +23,7 @@ struct Maker {
   Made operator()(const FilterOp&) const { return MakeFilterOperator(spec, plan); }
   Made operator()(const ProjectOp&) const { return MakeProjectOperator(spec, plan); }
   Made operator()(const SinkOp&) const { return MakeSinkOperator(spec, plan); }
-  Made operator()(const SourceOp&) const { return MakeSourceOperator(spec, readers); }
+  Made operator()(const SourceOp&) const { return MakeSourceOperator(spec, plan, readers); }
   Made operator()(const PartialAggregateOp&) const { return MakePartialAggregate(spec); }
   Made operator()(const FinalAggregateOp&) const { return MakeFinalAggregate(spec); }
 };

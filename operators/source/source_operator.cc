@@ -1,15 +1,18 @@
 #include "operators/source/source_operator.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "base/string_view.h"
 #include "operators/bad_rows.h"
 #include "operators/decode/json_decoder.h"
 #include "operators/time/watermark_tracker.h"
@@ -17,115 +20,29 @@
 namespace weir {
 namespace {
 
-constexpr int64_t kPollBytesMax = int64_t{4} << 20;
-// The task polls every few milliseconds unless it is held up; a longer pause is no sign that the
-// partitions are silent.
-constexpr int64_t kIdleStepUsMax = 100'000;
+constexpr int64_t kPollBytes = 4 << 20;
+// A longer time between two polls says that the task was held up, not that partitions are silent.
+constexpr int64_t kLongestGapUs = 100'000;
 
 class KafkaSource : public SourceOperator {
  public:
-  KafkaSource(const OperatorSpec& spec, PartitionReaderFactory* readers)
-      : spec_(spec),
-        source_(std::get<SourceOp>(spec.op)),
+  KafkaSource(OperatorSpec spec, PartitionReaderFactory* readers)
+      : spec_(std::move(spec)),
+        source_(std::get<SourceOp>(spec_.op)),
         readers_(readers),
         decoder_(source_),
-        tracker_(source_.watermark_bound_us, source_.idle_timeout_us) {}
+        time_(source_.watermark_bound_us, source_.idle_timeout_us) {}
 
-  absl::Status Open(const OperatorContext& context, const TaskRestore& restore) override {
-    clock_ = context.clock;
-    bad_rows_ = std::make_unique<BadRowReporter>(spec_, context);
-    accounts_ = AccountsOf(spec_, context);
-    WEIR_ASSIGN_OR_RETURN(reader_, readers_->Open(source_.kafka));
-    last_poll_us_ = clock_->MonotonicMicros();
-    return AddPartitions(restore.positions);
-  }
+  absl::Status Open(const OperatorContext& context, const TaskRestore& restore) override;
+  absl::StatusOr<PollResult> Poll(Output& out) override;
+  absl::StatusOr<PendingState> Capture(const Barrier& barrier) override;
+  absl::Status AddPartitions(const std::vector<PartitionPosition>& positions) override;
+  void SetWake(std::function<void()> wake) override;
+  SourceStats Stats() const override;
 
-  absl::Status AddPartitions(const std::vector<PartitionPosition>& positions) override {
-    for (const PartitionPosition& position : positions) {
-      if (position.source != spec_.id || partitions_.contains(position.partition)) continue;
-      Partition& partition = partitions_[position.partition];
-      partition.next_offset = position.next_offset;
-      partition.stop_offset = position.stop_offset;
-      tracker_.Add(position.partition, position.max_event_time, position.idle);
-      if (!partition.AtStop()) {
-        WEIR_RETURN_IF_ERROR(reader_->Assign(position.partition, position.next_offset));
-      }
-      announce_ = true;
-    }
-    return absl::OkStatus();
-  }
-
-  void SetWake(std::function<void()> wake) override { reader_->SetWake(std::move(wake)); }
-
-  absl::StatusOr<PollResult> Poll(Output& out) override {
-    if (last_barrier_seen_) return PollResult::kIdle;
-    PassIdleTime();
-    if (announce_) {
-      announce_ = false;
-      WEIR_RETURN_IF_ERROR(Announce(tracker_.TakeChange(), out));
-      for (auto& [number, partition] : partitions_) {
-        WEIR_RETURN_IF_ERROR(FinishIfAtStop(number, partition, out));
-      }
-    }
-    if (AllFinished()) return Finish(out);
-
-    const EventTime limit = DriftLimit();
-    for (size_t tried = 0; tried < partitions_.size(); ++tried) {
-      auto turn = partitions_.upper_bound(last_polled_);
-      if (turn == partitions_.end()) turn = partitions_.begin();
-      last_polled_ = turn->first;
-      if (turn->second.finished || tracker_.max_event_time(turn->first) > limit) continue;
-      WEIR_ASSIGN_OR_RETURN(const bool busy, PollPartition(turn->first, turn->second, out));
-      if (busy) return PollResult::kBusy;
-    }
-    return PollResult::kIdle;
-  }
-
-  absl::StatusOr<PendingState> Capture(const Barrier& barrier) override {
-    last_barrier_seen_ = last_barrier_seen_ || barrier.last;
-    CapturedState state;
-    for (const auto& [number, partition] : partitions_) {
-      PartitionPosition position;
-      position.source = spec_.id;
-      position.partition = number;
-      position.next_offset = partition.next_offset;
-      position.stop_offset = partition.stop_offset;
-      position.max_event_time = tracker_.max_event_time(number);
-      position.idle = tracker_.partition_status(number) == ChannelStatus::kIdle;
-      state.positions.push_back(std::move(position));
-    }
-    PendingState pending;
-    pending.finish = [state = std::move(state)]() -> absl::StatusOr<CapturedState> {
-      return state;
-    };
-    return pending;
-  }
-
-  SourceStats Stats() const override {
-    SourceStats stats;
-    stats.records = records_;
-    stats.bytes = bytes_;
-    stats.watermark = tracker_.watermark();
-    if (reader_ == nullptr) return stats;
-    for (const auto& [number, partition] : partitions_) {
-      const int64_t lag = LagOf(number, partition).value_or(0);
-      stats.lag_by_partition[number] = lag;
-      stats.lag_records += lag;
-    }
-    stats.waiting_for = reader_->Trouble();
-    return stats;
-  }
-
-  // A source has no input and keeps nothing back.
-  absl::Status Process(int, Batch, Output&) override {
-    return absl::InternalError("rows for a source");
-  }
-  absl::Status OnWatermark(int, EventTime, Output&) override {
-    return absl::InternalError("a watermark for a source");
-  }
-  absl::Status OnStatus(int, ChannelStatus, Output&) override {
-    return absl::InternalError("a status for a source");
-  }
+  absl::Status Process(int, Batch, Output&) override { return NoInput(); }
+  absl::Status OnWatermark(int, EventTime, Output&) override { return NoInput(); }
+  absl::Status OnStatus(int, ChannelStatus, Output&) override { return NoInput(); }
   absl::Status Drain(Output&) override { return absl::OkStatus(); }
   void Published(CheckpointId) override {}
   Footprint StateFootprint() const override { return {}; }
@@ -133,152 +50,309 @@ class KafkaSource : public SourceOperator {
 
  private:
   struct Partition {
+    int32_t number = 0;
     int64_t next_offset = 0;
-    int64_t stop_offset = -1;  // -1 = unbounded
+    int64_t stop_offset = -1;
+    int64_t end_offset = -1;  // last heard; -1 = never
     bool finished = false;
-    bool AtStop() const { return stop_offset >= 0 && next_offset >= stop_offset; }
+    // A partition not heard of may have anything.
+    bool lag() const { return end_offset < 0 || end_offset > next_offset; }
   };
 
-  void PassIdleTime() {
-    const int64_t now = clock_->MonotonicMicros();
-    // Silence while brokers are away says nothing about a partition.
-    if (reader_->Trouble().empty()) {
-      tracker_.PassTime(std::min(now - last_poll_us_, kIdleStepUsMax));
-    }
-    last_poll_us_ = now;
-  }
+  static absl::Status NoInput() { return absl::InternalError("a source has no input"); }
+  bool bounded() const { return source_.kafka.stop_at_latest; }
 
-  // Records still to be read; nullopt when the reader doesn't know yet.
-  std::optional<int64_t> LagOf(int32_t number, const Partition& partition) const {
-    if (partition.finished) return 0;
-    int64_t end = reader_->EndOffset(number);
-    if (end < 0) return std::nullopt;
-    if (partition.stop_offset >= 0) end = std::min(end, partition.stop_offset);
-    return std::max<int64_t>(end - partition.next_offset, 0);
-  }
+  absl::Status Add(const PartitionPosition& position);
+  absl::StatusOr<PollResult> Finish(Output& out);
+  // False when there was nothing to read, or nothing to be read later than `latest`.
+  absl::StatusOr<bool> ReadOne(Partition* partition, EventTime latest, Output& out);
+  absl::Status EmitRecords(Partition* partition, RawRecords records, Output& out);
+  absl::Status Emit(const std::optional<WatermarkChange>& change, Output& out);
+  absl::Status Announce(const WatermarkChange& change, Output& out);
+  void PassTime();
+  // Whether the end is known at this moment.
+  bool RefreshEnd(Partition* partition) const;
+  EventTime SlowestWithLag() const;
+  absl::Status ReaderError(const absl::Status& status) const;
+  static void DropFrom(int64_t offset, RawRecords* records);
 
-  // Partitions with rows later than this wait. Only those with lag hold others back: an empty one
-  // would hold them forever.
-  EventTime DriftLimit() const {
-    if (source_.event_time_column < 0) return kMaxEventTime;
-    EventTime slowest = kMaxEventTime;
-    for (const auto& [number, partition] : partitions_) {
-      const EventTime reached = tracker_.max_event_time(number);
-      if (reached == kMinEventTime || reached >= slowest) continue;
-      if (LagOf(number, partition).value_or(1) > 0) slowest = reached;
-    }
-    return SaturatingAdd(slowest, source_.max_drift_us);
-  }
-
-  // Whether anything was read or passed.
-  absl::StatusOr<bool> PollPartition(int32_t number, Partition& partition, Output& out) {
-    absl::StatusOr<PartitionReader::Polled> polled =
-        reader_->Poll(number, kBatchRows, kPollBytesMax);
-    if (!polled.ok()) return FatalError(AsString(polled.status().message()));
-    const bool moved = polled->position > partition.next_offset;
-    DropFromStop(partition, &polled->records);
-    if (polled->records.size() > 0) {
-      WEIR_RETURN_IF_ERROR(Take(number, std::move(polled->records), out));
-    } else {
-      const bool lag = LagOf(number, partition).value_or(1) > 0;
-      WEIR_RETURN_IF_ERROR(Announce(tracker_.OnNoRows(number, lag), out));
-    }
-    partition.next_offset = std::max(partition.next_offset, polled->position);
-    WEIR_RETURN_IF_ERROR(FinishIfAtStop(number, partition, out));
-    return moved;
-  }
-
-  static void DropFromStop(const Partition& partition, RawRecords* records) {
-    if (partition.stop_offset < 0) return;
-    const auto stop =
-        std::lower_bound(records->offsets.begin(), records->offsets.end(), partition.stop_offset);
-    const size_t keep = stop - records->offsets.begin();
-    records->offsets.resize(keep);
-    records->timestamps_ms.resize(keep);
-    records->payload_begin.resize(keep);
-    records->payload_end.resize(keep);
-    records->key_begin.resize(keep);
-    records->key_end.resize(keep);
-  }
-
-  absl::Status Take(int32_t number, RawRecords records, Output& out) {
-    const auto raw = std::make_shared<const RawRecords>(std::move(records));
-    DecodedRecords decoded = decoder_.Decode(*raw);
-    records_ += raw->size();
-    for (int64_t i = 0; i < raw->size(); ++i) {
-      if (!raw->IsTombstone(i)) bytes_ += raw->payload_end[i] - raw->payload_begin[i];
-    }
-    for (InsertCounters* account : accounts_) {
-      account->read += raw->size();
-      account->filtered += decoded.tombstones;
-    }
-    for (const BadRecord& bad : decoded.bad) {
-      WEIR_RETURN_IF_ERROR(bad_rows_->Report(*raw, bad.record, bad.reason, bad.message));
-    }
-    WEIR_RETURN_IF_ERROR(bad_rows_->Flush(out));
-    Batch batch;
-    batch.columns = std::move(decoded.columns);
-    batch.raw = raw;
-    batch.raw_row = std::move(decoded.raw_row);
-    if (batch.num_rows() > 0) WEIR_RETURN_IF_ERROR(out.Emit(0, std::move(batch)));
-    return Announce(tracker_.OnRows(number, decoded.max_event_time), out);
-  }
-
-  absl::Status FinishIfAtStop(int32_t number, Partition& partition, Output& out) {
-    if (partition.finished || !partition.AtStop()) return absl::OkStatus();
-    partition.finished = true;
-    return Announce(tracker_.OnFinished(number), out);
-  }
-
-  bool AllFinished() const {
-    if (partitions_.empty()) return source_.kafka.stop_at_latest;
-    return std::all_of(partitions_.begin(), partitions_.end(),
-                       [](const auto& entry) { return entry.second.finished; });
-  }
-
-  absl::StatusOr<PollResult> Finish(Output& out) {
-    // With partitions, the tracker announced it with the last one.
-    if (partitions_.empty()) {
-      WEIR_RETURN_IF_ERROR(out.EmitWatermark(kMaxEventTime));
-      WEIR_RETURN_IF_ERROR(out.EmitStatus(ChannelStatus::kFinished));
-    }
-    return PollResult::kFinished;
-  }
-
-  static absl::Status Announce(const std::optional<WatermarkChange>& change, Output& out) {
-    if (!change) return absl::OkStatus();
-    return change->Announce([&](ChannelStatus status) { return out.EmitStatus(status); },
-                            [&](EventTime time) { return out.EmitWatermark(time); });
-  }
-
-  static std::string AsString(absl::string_view text) {
-    return std::string(text.data(), text.size());
-  }
-
-  const OperatorSpec& spec_;
+  const OperatorSpec spec_;
   const SourceOp& source_;
   PartitionReaderFactory* const readers_;
-  JsonDecoder decoder_;
-  WatermarkTracker tracker_;
-  Clock* clock_ = nullptr;
-  std::unique_ptr<PartitionReader> reader_;
-  std::unique_ptr<BadRowReporter> bad_rows_;
+
+  const OperatorContext* context_ = nullptr;
   std::vector<InsertCounters*> accounts_;
-  std::map<int32_t, Partition> partitions_;
-  int32_t last_polled_ = -1;
-  int64_t last_poll_us_ = 0;
+  std::unique_ptr<BadRowReporter> bad_rows_;
+  std::unique_ptr<PartitionReader> reader_;
+  std::function<void()> wake_;
+  // Stats() asks the reader for news, so they change under a const operator.
+  mutable std::vector<Partition> partitions_;
+  size_t turn_ = 0;
+
+  JsonDecoder decoder_;
+  WatermarkTracker time_;
+  int64_t last_poll_us_ = -1;
+  bool finished_ = false;
+  bool stopped_ = false;  // by the barrier of the last checkpoint
   int64_t records_ = 0;
   int64_t bytes_ = 0;
-  // What the tracker has to say of restored or added partitions is still to be announced; at first,
-  // also that there is none.
-  bool announce_ = true;
-  bool last_barrier_seen_ = false;
 };
+
+absl::Status KafkaSource::Open(const OperatorContext& context, const TaskRestore& restore) {
+  context_ = &context;
+  accounts_ = AccountsOf(spec_, context);
+  bad_rows_ = std::make_unique<BadRowReporter>(spec_, context);
+  WEIR_ASSIGN_OR_RETURN(reader_, readers_->Open(source_.kafka));
+  if (wake_) reader_->SetWake(wake_);
+  for (const PartitionPosition& position : restore.positions) {
+    if (position.source == spec_.id) WEIR_RETURN_IF_ERROR(Add(position));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KafkaSource::Add(const PartitionPosition& position) {
+  Partition partition{.number = position.partition,
+                      .next_offset = position.next_offset,
+                      .stop_offset = position.stop_offset};
+  partitions_.push_back(partition);
+  time_.Add(position.partition, position.max_event_time, position.idle);
+  // One at its stop is never read again: its offsets may be gone by now.
+  if (partition.stop_offset >= 0 && partition.next_offset >= partition.stop_offset) {
+    return absl::OkStatus();
+  }
+  return reader_->Assign(position.partition, position.next_offset);
+}
+
+absl::StatusOr<SourceOperator::PollResult> KafkaSource::Poll(Output& out) {
+  if (stopped_) return PollResult::kIdle;
+  if (finished_) return PollResult::kFinished;
+  PassTime();
+  WEIR_RETURN_IF_ERROR(Emit(time_.TakeChange(), out));
+  const EventTime latest = SaturatingAdd(SlowestWithLag(), source_.max_drift_us);
+  bool all_finished = true;
+  for (size_t tried = 0; tried < partitions_.size(); ++tried) {
+    Partition& partition = partitions_[turn_];
+    turn_ = (turn_ + 1) % partitions_.size();
+    if (partition.finished) continue;
+    if (partition.stop_offset >= 0 && partition.next_offset >= partition.stop_offset) {
+      partition.finished = true;
+      WEIR_RETURN_IF_ERROR(Emit(time_.OnFinished(partition.number), out));
+      continue;
+    }
+    all_finished = false;
+    WEIR_ASSIGN_OR_RETURN(const bool read, ReadOne(&partition, latest, out));
+    if (read) return PollResult::kBusy;
+  }
+  if (bounded() && all_finished) return Finish(out);
+  return PollResult::kIdle;
+}
+
+absl::StatusOr<SourceOperator::PollResult> KafkaSource::Finish(Output& out) {
+  finished_ = true;
+  if (partitions_.empty()) {
+    WEIR_RETURN_IF_ERROR(Announce({ChannelStatus::kFinished, kMaxEventTime}, out));
+  }
+  return PollResult::kFinished;
+}
+
+absl::StatusOr<bool> KafkaSource::ReadOne(Partition* partition, EventTime latest, Output& out) {
+  if (time_.max_event_time(partition->number) > latest) {
+    RefreshEnd(partition);
+    WEIR_RETURN_IF_ERROR(Emit(time_.OnNoRows(partition->number, /*lag=*/true), out));
+    return false;
+  }
+  absl::StatusOr<PartitionReader::Polled> polled =
+      reader_->Poll(partition->number, kBatchRows, kPollBytes);
+  if (!polled.ok()) return ReaderError(polled.status());
+  int64_t position = polled->position;
+  if (partition->stop_offset >= 0) {
+    DropFrom(partition->stop_offset, &polled->records);
+    position = std::min(position, partition->stop_offset);
+  }
+  const bool moved = position > partition->next_offset;
+  partition->next_offset = position;
+  const bool known = RefreshEnd(partition);
+  if (polled->records.size() > 0) {
+    WEIR_RETURN_IF_ERROR(EmitRecords(partition, std::move(polled->records), out));
+    return true;
+  }
+  const bool lag = moved || !known || partition->lag();
+  WEIR_RETURN_IF_ERROR(Emit(time_.OnNoRows(partition->number, lag), out));
+  // Control records alone: the next turn may end the partition.
+  return moved;
+}
+
+absl::Status KafkaSource::EmitRecords(Partition* partition, RawRecords records, Output& out) {
+  const int64_t count = records.size();
+  records_ += count;
+  for (int64_t i = 0; i < count; ++i) bytes_ += records.payload_end[i] - records.payload_begin[i];
+  auto raw = std::make_shared<const RawRecords>(std::move(records));
+  DecodedRecords decoded = decoder_.Decode(*raw);
+  for (InsertCounters* account : accounts_) {
+    account->read += count;
+    account->filtered += decoded.tombstones;
+  }
+  std::optional<WatermarkChange> change = time_.OnRows(partition->number, decoded.max_event_time);
+  // Operators must know that the source is active before they see its rows.
+  if (change && change->status_first()) {
+    WEIR_RETURN_IF_ERROR(out.EmitStatus(*change->status));
+    change->status.reset();
+  }
+  for (const BadRecord& bad : decoded.bad) {
+    WEIR_RETURN_IF_ERROR(bad_rows_->Report(*raw, bad.record, bad.reason, bad.message));
+  }
+  WEIR_RETURN_IF_ERROR(bad_rows_->Flush(out));
+  Batch batch;
+  batch.columns = std::move(decoded.columns);
+  batch.raw = std::move(raw);
+  batch.raw_row = std::move(decoded.raw_row);
+  if (batch.num_rows() > 0) WEIR_RETURN_IF_ERROR(out.Emit(0, std::move(batch)));
+  return Emit(change, out);
+}
+
+absl::Status KafkaSource::Emit(const std::optional<WatermarkChange>& change, Output& out) {
+  return change ? Announce(*change, out) : absl::OkStatus();
+}
+
+absl::Status KafkaSource::Announce(const WatermarkChange& change, Output& out) {
+  return change.Announce([&out](ChannelStatus status) { return out.EmitStatus(status); },
+                         [&out](EventTime time) { return out.EmitWatermark(time); });
+}
+
+void KafkaSource::PassTime() {
+  const int64_t now = context_->clock->MonotonicMicros();
+  // While brokers are away nobody knows whether there is something to read.
+  if (last_poll_us_ >= 0 && reader_->Trouble().empty()) {
+    time_.PassTime(std::min(now - last_poll_us_, kLongestGapUs));
+  }
+  last_poll_us_ = now;
+}
+
+bool KafkaSource::RefreshEnd(Partition* partition) const {
+  const int64_t end = reader_->EndOffset(partition->number);
+  if (end >= 0) partition->end_offset = end;
+  return end >= 0;
+}
+
+// An empty partition, or one that has shown no event yet, pauses nobody.
+EventTime KafkaSource::SlowestWithLag() const {
+  EventTime slowest = kMaxEventTime;
+  for (const Partition& partition : partitions_) {
+    if (partition.finished || partition.end_offset <= partition.next_offset) continue;
+    const EventTime time = time_.max_event_time(partition.number);
+    if (time != kMinEventTime) slowest = std::min(slowest, time);
+  }
+  return slowest;
+}
+
+absl::Status KafkaSource::ReaderError(const absl::Status& status) const {
+  if (absl::IsOutOfRange(status)) return FatalError(StdView(status.message()));
+  return status;
+}
+
+void KafkaSource::DropFrom(int64_t offset, RawRecords* records) {
+  const auto first = std::lower_bound(records->offsets.begin(), records->offsets.end(), offset);
+  const auto keep = static_cast<size_t>(first - records->offsets.begin());
+  for (std::vector<int64_t>* column :
+       {&records->payload_begin, &records->payload_end, &records->key_begin, &records->key_end,
+        &records->offsets, &records->timestamps_ms}) {
+    column->resize(keep);
+  }
+}
+
+absl::StatusOr<PendingState> KafkaSource::Capture(const Barrier& barrier) {
+  if (barrier.last) stopped_ = true;
+  CapturedState captured;
+  for (const Partition& partition : partitions_) {
+    PartitionPosition position;
+    position.source = spec_.id;
+    position.partition = partition.number;
+    position.next_offset = partition.next_offset;
+    position.stop_offset = partition.stop_offset;
+    position.max_event_time = time_.max_event_time(partition.number);
+    position.idle = time_.partition_status(partition.number) == ChannelStatus::kIdle;
+    captured.positions.push_back(std::move(position));
+  }
+  return PendingState{
+      [captured = std::move(captured)]() -> absl::StatusOr<CapturedState> { return captured; }};
+}
+
+absl::Status KafkaSource::AddPartitions(const std::vector<PartitionPosition>& positions) {
+  for (const PartitionPosition& position : positions) {
+    if (position.source != spec_.id) continue;
+    const bool known =
+        std::any_of(partitions_.begin(), partitions_.end(),
+                    [&position](const Partition& p) { return p.number == position.partition; });
+    // A bounded run ends at offsets that were known when it began.
+    if (known || (bounded() && position.stop_offset < 0)) continue;
+    finished_ = false;
+    WEIR_RETURN_IF_ERROR(Add(position));
+  }
+  return absl::OkStatus();
+}
+
+void KafkaSource::SetWake(std::function<void()> wake) {
+  wake_ = std::move(wake);
+  if (reader_ != nullptr) reader_->SetWake(wake_);
+}
+
+SourceOperator::SourceStats KafkaSource::Stats() const {
+  SourceStats stats;
+  stats.records = records_;
+  stats.bytes = bytes_;
+  stats.watermark = time_.watermark();
+  stats.waiting_for = reader_->Trouble();
+  for (Partition& partition : partitions_) {
+    int64_t end = partition.stop_offset;
+    if (!partition.finished) RefreshEnd(&partition);
+    if (end < 0) end = partition.end_offset;
+    const int64_t lag = std::max<int64_t>(end - partition.next_offset, 0);
+    stats.lag_by_partition[partition.number] = lag;
+    stats.lag_records += lag;
+  }
+  return stats;
+}
+
+bool IsPseudoColumn(std::string_view name) {
+  return name == kPartitionColumn || name == kOffsetColumn || name == kTimestampColumn ||
+         name == kKeyColumn;
+}
+
+// A plan may come from another version, or from nobody we know.
+absl::Status CheckSource(const SourceOp& source) {
+  auto invalid = [&source](const std::string& what) {
+    return absl::InvalidArgumentError(absl::StrCat("source ", source.table, ": ", what));
+  };
+  for (const Column& column : source.output.columns) {
+    if (column.type.kind == TypeKind::kNull || column.type.kind == TypeKind::kInterval) {
+      return invalid(absl::StrCat("column ", column.name, " can't be ", ToString(column.type)));
+    }
+    const bool declared =
+        std::any_of(source.declared.columns.begin(), source.declared.columns.end(),
+                    [&column](const Column& d) { return d.name == column.name; });
+    if (!declared && !IsPseudoColumn(column.name)) {
+      return invalid(absl::StrCat("column ", column.name, " isn't declared"));
+    }
+  }
+  if (source.event_time_column < 0) return absl::OkStatus();
+  if (source.event_time_column >= source.output.size()) return invalid("no such event time column");
+  const Column& time = source.output.columns[source.event_time_column];
+  if (time.type.kind != TypeKind::kTimestamp && time.type.kind != TypeKind::kTimestamptz) {
+    return invalid(absl::StrCat("the event time ", time.name, " is ", ToString(time.type),
+                                ", accepted are timestamps"));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
-std::unique_ptr<SourceOperator> MakeSourceOperator(const OperatorSpec& spec,
-                                                   PartitionReaderFactory* readers) {
+absl::StatusOr<std::unique_ptr<Operator>> MakeSourceOperator(const OperatorSpec& spec, const Plan&,
+                                                             PartitionReaderFactory* readers) {
+  if (!std::holds_alternative<SourceOp>(spec.op)) {
+    return absl::InvalidArgumentError("not a source");
+  }
+  WEIR_RETURN_IF_ERROR(CheckSource(std::get<SourceOp>(spec.op)));
+  if (readers == nullptr) return absl::InvalidArgumentError("nothing here reads Kafka");
   return std::make_unique<KafkaSource>(spec, readers);
 }
 
