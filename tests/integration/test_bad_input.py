@@ -160,7 +160,7 @@ def test_port_in_use(cluster, tmp_path):
 
 
 def test_data_directory_of_a_newer_version(tmp_path):
-    (tmp_path / "VERSION").write_text("999\n")
+    (tmp_path / "VERSION").write_text("weir data 999\n")
     done = subprocess.run([WEIR, "coordinator", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", tmp_path],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
