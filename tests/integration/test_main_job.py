@@ -245,3 +245,86 @@ FROM tumble(user_transactions, eventTime, INTERVAL '1 hour') GROUP BY window_sta
         assert sent <= 500 * 3 * 2 * (epochs + 2), f"{sent} rows crossed edges in {epochs} epochs"
         assert sent < 40_000 / 2
         cluster.weir("job", "cancel", job)
+
+
+def test_hopping_windows_and_every_aggregate_match_duckdb(kafka, topic_name, tmp_path):
+    kafka.create_topic(topic_name, partitions=3)
+    produce_spread(kafka, topic_name, transactions(20_000, seed=11), 3, compression_type="lz4")
+    script = "SET checkpoint_interval = '500ms';" + source(options=", stop = 'latest'") + """
+CREATE TABLE hops (window_start TIMESTAMPTZ, kind TEXT, n BIGINT, users BIGINT, total DOUBLE PRECISION,
+  mean DOUBLE PRECISION, smallest DOUBLE PRECISION, largest DOUBLE PRECISION, spread DOUBLE PRECISION,
+  variance DOUBLE PRECISION, refunds BIGINT, every BOOLEAN, some BOOLEAN, first_user TEXT)
+WITH (connector = 'delta', path = '${TABLES}/hops');
+INSERT INTO hops
+SELECT window_start, upper(eventType), count(*), count(DISTINCT userId), sum(amount), avg(amount), min(amount),
+       max(amount), stddev_samp(amount), var_samp(amount), count(*) FILTER (WHERE amount < 0), bool_and(amount > -50),
+       bool_or(amount > 499), min(userId)
+FROM hop(user_transactions, eventTime, INTERVAL '2 minutes', INTERVAL '5 minutes')
+GROUP BY 1, 2 HAVING count(*) > 100;
+"""
+    with Cluster(tmp_path / "cluster", workers=2) as cluster:
+        job = cluster.submit(script, "hops", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)
+        done = cluster.finish(job["id"])
+    assert done["records_used"] == 20_000 and done["filtered_rows"] == 0
+    records = oracle.records_table(kafka.read(topic_name))
+    # Windows start at multiples of 2 minutes: one of 5 minutes holds rows of two or three starts.
+    expected = oracle.query(records, """
+        WITH rows AS (SELECT upper(value->>'eventType') AS kind, value->>'userId' AS u,
+                             CAST(value->>'amount' AS DOUBLE) AS a, CAST(value->>'eventTime' AS TIMESTAMPTZ) AS t
+                      FROM records),
+             hops AS (SELECT *, unnest([time_bucket(INTERVAL '2 minutes', t) - INTERVAL (2 * i) MINUTE
+                                        FOR i IN [0, 1, 2]]) AS s FROM rows)
+        SELECT s, kind, count(*), count(DISTINCT u), sum(a), avg(a), min(a), max(a), stddev_samp(a), var_samp(a),
+               count(*) FILTER (a < 0), bool_and(a > -50), bool_or(a > 499), min(u)
+        FROM hops WHERE t < s + INTERVAL '5 minutes' GROUP BY s, kind HAVING count(*) > 100""")
+    assert oracle.same_rows(oracle.table_rows(tmp_path / "hops"), expected) is None
+
+
+def test_new_partitions_are_noticed_and_read_from_their_start(kafka, topic_name, tmp_path):
+    kafka.create_topic(topic_name, partitions=1)
+    kafka.produce(topic_name, transactions(1_000, seed=1))
+    script = "SET checkpoint_interval = '500ms';" + source() + ACTIVITY % ""
+    with Cluster(tmp_path / "cluster", workers=2) as cluster:
+        job = cluster.submit(script, "growing", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        cluster.wait_job(job, lambda j: j["records_in"] == 1_000, what="the first partition")
+        kafka.add_partitions(topic_name, 3)
+        kafka.produce(topic_name, transactions(500, seed=2, start_s=1_700_000_080), partition=2)
+        cluster.wait_job(job, lambda j: j["records_in"] == 1_500, what="the new partition's rows")
+        done = cluster.stop(job)
+        assert done["records_used"] + done["late_rows"] == 1_500
+    records = oracle.records_table(kafka.read(topic_name))
+    (sources,) = [i["weir"]["sources"] for i in list(oracle.commit_infos(tmp_path / "activity").values())[-1:]]
+    (at,) = sources.values()
+    assert {p: int(v["next_offset"]) for p, v in at["partitions"].items()} == {"0": 1_000, "1": 0, "2": 500}
+    assert records.num_rows == 1_500
+
+
+def test_state_beyond_memory_fails_the_job_by_name(kafka, topic_name, tmp_path):
+    kafka.create_topic(topic_name, partitions=1)
+    rows = [json.dumps({"userId": f"{i:0200d}", "eventType": "view", "amount": 1, "eventTime": rfc3339(1_700_000_000)})
+            .encode() for i in range(250_000)]
+    kafka.produce(topic_name, rows, compression_type="zstd")
+    script = source() + """
+CREATE TABLE by_user (window_start TIMESTAMPTZ, user_id TEXT, n BIGINT) WITH (connector = 'delta', path = '${TABLES}/u');
+INSERT INTO by_user SELECT window_start, userId, count(*) FROM tumble(user_transactions, eventTime, INTERVAL '1 hour')
+GROUP BY window_start, userId;
+"""
+    with Cluster(tmp_path / "cluster", workers=1, memory="80MiB") as cluster:
+        job = cluster.submit(script, "large", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        assert cluster.run("job", "wait", job, "--timeout", "60s").returncode == 7
+        reason = cluster.job(job)["reason"]
+        assert "--memory" in reason and "MiB" in reason, reason
+        assert cluster.workers[0].running, "the worker outlives the job"
+
+
+def test_watch_shows_a_line_per_second(kafka, topic_name, tmp_path):
+    kafka.create_topic(topic_name, partitions=1)
+    kafka.produce(topic_name, transactions(1_000, seed=1))
+    with Cluster(tmp_path / "cluster", workers=1) as cluster:
+        job = cluster.submit("SET checkpoint_interval = '500ms';" + source(options=", stop = 'latest'") + ACTIVITY % "",
+                             "watched", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        watched = cluster.run("job", "watch", job)
+        assert watched.returncode == 0, watched.stderr
+        last = watched.stdout.strip().splitlines()[-1]
+        for words in ("FINISHED", "rows/s", "lag 0", "watermark", "epoch", "version", "late 0", "bad 0"):
+            assert words in last, watched.stdout
