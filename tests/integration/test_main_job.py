@@ -253,7 +253,7 @@ def test_hopping_windows_and_every_aggregate_match_duckdb(kafka, topic_name, tmp
     script = "SET checkpoint_interval = '500ms';" + source(options=", stop = 'latest'") + """
 CREATE TABLE hops (window_start TIMESTAMPTZ, kind TEXT, n BIGINT, users BIGINT, total DOUBLE PRECISION,
   mean DOUBLE PRECISION, smallest DOUBLE PRECISION, largest DOUBLE PRECISION, spread DOUBLE PRECISION,
-  variance DOUBLE PRECISION, refunds BIGINT, every BOOLEAN, some BOOLEAN, first_user TEXT)
+  variance DOUBLE PRECISION, refunds BIGINT, every_one BOOLEAN, at_least_one BOOLEAN, first_user TEXT)
 WITH (connector = 'delta', path = '${TABLES}/hops');
 INSERT INTO hops
 SELECT window_start, upper(eventType), count(*), count(DISTINCT userId), sum(amount), avg(amount), min(amount),
