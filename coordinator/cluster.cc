@@ -15,6 +15,7 @@ namespace weir {
 namespace {
 
 constexpr int64_t kPulseUs = 250'000;
+constexpr int64_t kRereadRetryUs = 5'000'000;
 constexpr int64_t kJobDescribeDeadlineUs = 10'000'000;
 
 }  // namespace
@@ -43,8 +44,14 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
                     }
                     return JobId();
                   }}) {
-  runner_deps_ = {deps_.loop,   deps_.pool,    deps_.blobs, &registry_, &commits_, deps_.clock,
-                  deps_.random, deps_.metrics, nullptr,     nullptr,    nullptr,   nullptr};
+  runner_deps_.loop = deps_.loop;
+  runner_deps_.pool = deps_.pool;
+  runner_deps_.blobs = deps_.blobs;
+  runner_deps_.registry = &registry_;
+  runner_deps_.commits = &commits_;
+  runner_deps_.clock = deps_.clock;
+  runner_deps_.random = deps_.random;
+  runner_deps_.metrics = deps_.metrics;
   runner_deps_.deliver = [this](const JobId& id, JobEvent event) {
     deps_.loop->Post([this, id, event = std::move(event)] {
       const auto it = jobs_.find(id);
@@ -57,6 +64,7 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
         [this, id](SourceDescribedEvent answer) { runner_deps_.deliver(id, std::move(answer)); });
   };
   runner_deps_.workers = [this](const JobId& id) { return WorkersFor(id); };
+  runner_deps_.reread = [this](const JobId& id, int64_t delay_us) { Reread(id, delay_us); };
   runner_deps_.changed = [this](const JobId& id) { OnChanged(id); };
 }
 
@@ -89,6 +97,25 @@ JobRunner* Cluster::Add(const JobId& id, JobLogState log, bool took_over) {
   auto runner =
       std::make_unique<JobRunner>(&runner_deps_, id, std::move(log), took_over, options_.machine);
   return jobs_.emplace(id, std::move(runner)).first->second.get();
+}
+
+void Cluster::Reread(const JobId& id, int64_t delay_us) {
+  deps_.loop->PostAt(deps_.clock->MonotonicMicros() + delay_us, [this, id] {
+    deps_.pool->Run([this, id] {
+      auto log = std::make_shared<JobLogState>();  // for the closure, which must be copyable
+      const absl::Status read = JobLog(deps_.blobs, id).CatchUp(log.get());
+      deps_.loop->Post([this, id, log, read] {
+        if (shut_down_) return;
+        if (!read.ok()) {
+          WEIR_LOG(kWarning, "a job's log can't be read", {"job", id}, {"error", read.message()});
+          return Reread(id, kRereadRetryUs);
+        }
+        jobs_.erase(id);
+        Add(id, std::move(*log), /*took_over=*/true)->Tick();
+        OnChanged(id);
+      });
+    });
+  });
 }
 
 void Cluster::ShutDown() {

@@ -123,6 +123,8 @@ class Cluster : public WorkerListener {
   void Handle(const std::shared_ptr<WorkerSession>& session, FromWorker message);
   void OnWorkersChanged();
   JobRunner* Add(const JobId& id, JobLogState log, bool took_over);
+  // Replaces a fenced job's runner by one that begins with the log as it is then.
+  void Reread(const JobId& id, int64_t delay_us);
   absl::StatusOr<JobRunner*> Find(const std::string& job);
   void AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done);
   void End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done);

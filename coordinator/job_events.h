@@ -152,8 +152,10 @@ struct CheckpointFailedNote {
 struct RestartNote {
   std::string reason;
 };
+// The machine does nothing any more; whoever drives it reads the log again and makes a new one.
 struct FencedNote {
   std::string reason;
+  bool acted = false;  // had work under way in this job; else it only looked on with an old log
 };
 struct EndedNote {
   EndedRecord ended;

@@ -189,7 +189,7 @@ void JobMachine::BeFenced(const std::string& reason) {
   phase_ = Phase::kOver;
   reason_ = absl::StrCat("another coordinator acts for this job: ", reason);
   Do(CancelTasksAction{log_.generation, reason_});
-  Do(FencedNote{reason_});
+  Do(FencedNote{reason_, acts_});
 }
 
 // ---- The end

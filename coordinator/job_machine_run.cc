@@ -105,6 +105,8 @@ void JobMachine::AdvanceCommits() {
 }
 
 void JobMachine::On(const CommitDoneEvent& event) {
+  // An answer to the machine before this one, which was fenced.
+  if (commits_.sinks()[static_cast<size_t>(event.sink)].in_flight != event.epoch) return;
   const std::string& sink = plan().sinks[static_cast<size_t>(event.sink)].id;
   int64_t rows = 0;
   for (const auto& published : log_.checkpoints) {

@@ -41,6 +41,8 @@ struct JobRunnerDeps {
   std::function<std::vector<WorkerView>(const JobId&)> workers;
   // Delivers an event to a job that may have ended meanwhile. Thread-safe.
   std::function<void(const JobId&, JobEvent)> deliver;
+  // Somebody else appended to the job's log: read it again after `delay_us`, and go on from there.
+  std::function<void(const JobId&, int64_t delay_us)> reread;
   // The job's state or epoch changed, or it ended.
   std::function<void(const JobId&)> changed;
 };

@@ -16,6 +16,9 @@ constexpr std::array<std::pair<JobState, const char*>, 4> kLiveStates = {
      {JobState::kRunning, "running"},
      {JobState::kStopping, "stopping"}}};
 
+// Two coordinators that both have workers would take a job from each other as fast as they can.
+constexpr int64_t kRereadDelayUs = 5'000'000;
+
 double Seconds(int64_t micros) { return static_cast<double>(micros) / 1e6; }
 
 }  // namespace
@@ -52,6 +55,8 @@ void JobRunner::Do(const RestartNote& note) {
 }
 
 void JobRunner::Do(const FencedNote& note) {
+  deps_->reread(id_, note.acted ? kRereadDelayUs : 0);
+  if (!note.acted) return;
   deps_->metrics->GetCounter("weir_fenced_total", "Jobs given up to another coordinator", {})
       ->Add(1);
   WEIR_LOG(kError, "fenced", {"job", id_}, {"reason", note.reason});

@@ -1,0 +1,569 @@
+// The real server, loop and log on a local directory; workers and tables are fakes.
+#include "coordinator/coordinator.h"
+
+#include <atomic>
+#include <functional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "base/blob_store.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "coordinator/coordinator_seams.h"
+#include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/fake_tables.h"
+#include "tests/fakes/temporary_directory.h"
+#include "tests/unit/coordinator/fake_worker.h"
+#include "tests/unit/coordinator/job_harness.h"
+#include "weir/v1/job.grpc.pb.h"
+
+namespace weir {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class FakeCommitter : public TableCommitter {
+ public:
+  FakeCommitter(FakeTables* tables, std::string path) : tables_(tables), path_(std::move(path)) {}
+  absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
+                                     bool create) override {
+    if (absl::StrContains(path_, "refused")) {
+      return absl::FailedPreconditionError("feature deletionVectors is not supported");
+    }
+    if (!tables_->Exists(path_)) {
+      if (!create) return absl::NotFoundError("no table");
+      tables_->Create(path_);
+    }
+    TableState state;
+    state.table_version = static_cast<int64_t>(tables_->Get(path_).commits.size());
+    for (const auto& [id, version] : tables_->Get(path_).app_versions) {
+      state.app_ids.push_back(id);
+      if (id == app_id) state.app_version = version;
+    }
+    state.schema = schema;
+    return state;
+  }
+  absl::StatusOr<CommitResult> Commit(const TableCommit& commit) override {
+    FakeTables::Commit added{commit.app_id, commit.version, {}, commit.weir_info};
+    for (const DataFile& file : commit.files) added.files.push_back(file.path);
+    const bool is_new = tables_->Add(path_, std::move(added));
+    return CommitResult{static_cast<int64_t>(tables_->Get(path_).commits.size()), !is_new, 0};
+  }
+
+ private:
+  FakeTables* const tables_;
+  const std::string path_;
+};
+
+std::string ReasonOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  if (!details.ParseFromString(status.error_details()) || details.details_size() == 0 ||
+      !details.details(0).UnpackTo(&info)) {
+    return "";
+  }
+  return absl::StrCat(info.domain(), "/", info.reason());
+}
+
+class CoordinatorTest : public ::testing::Test {
+ protected:
+  CoordinatorTest() { Start(); }
+
+  // The script is the table's path; "bad" doesn't compile.
+  static absl::StatusOr<CompiledJob> Compile(const std::string& script,
+                                             const std::map<std::string, std::string>&) {
+    if (script == "bad") return absl::InvalidArgumentError("line 1, column 1: no statement");
+    CompiledJob job;
+    job.plan = SimplePlan(script);
+    job.script = script;
+    return job;
+  }
+  static Plan SimplePlan(const std::string& path) {
+    Plan plan = TestSpec(absl::StrContains(path, "bounded")).plan;
+    plan.vertices.pop_back();
+    plan.sinks[0].path = path;
+    plan.settings.checkpoint_interval_us = 50'000;
+    return plan;
+  }
+
+  void Start() {
+    CoordinatorSeams seams;
+    seams.compile = Compile;
+    seams.explain = [](const Plan& plan) { return absl::StrCat("plan of ", plan.sinks[0].path); };
+    seams.make_committer = [this](const std::string& path) {
+      return std::make_unique<FakeCommitter>(&tables_, path);
+    };
+    seams.machine.takeover_settle_us = 200'000;
+    seams.machine.lazy_record_us = 100'000;
+    CoordinatorOptions options;
+    options.listen = "127.0.0.1:0";
+    options.data_uri = directory_.path();
+    auto started =
+        StartCoordinatorWith(options, seams, SystemClock(), SystemRandom(), metrics_.get());
+    ASSERT_TRUE(started.ok()) << started.status();
+    coordinator_ = *std::move(started);
+    channel_ = grpc::CreateChannel(coordinator_->address(), grpc::InsecureChannelCredentials());
+    jobs_ = v1::JobService::NewStub(channel_);
+    cluster_ = v1::ClusterService::NewStub(channel_);
+  }
+
+  std::unique_ptr<FakeWorker> AddWorker(const std::string& address,
+                                        FakeWorker::Behaviour behaviour = {}) {
+    auto worker = std::make_unique<FakeWorker>(coordinator_->address(), address, behaviour);
+    EXPECT_TRUE(Await([&] { return worker->registered(); }));
+    return worker;
+  }
+
+  static bool Await(const std::function<bool()>& condition) {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (absl::Now() < deadline) {
+      if (condition()) return true;
+      absl::SleepFor(absl::Milliseconds(5));  // between looks, not instead of them
+    }
+    return false;
+  }
+
+  template <class Request, class Response>
+  using Method = grpc::Status (v1::JobService::Stub::*)(grpc::ClientContext*, const Request&,
+                                                        Response*);
+  template <class Request, class Response>
+  grpc::Status Call(Method<Request, Response> method, const Request& request, Response* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    return (jobs_.get()->*method)(&context, request, response);
+  }
+
+  grpc::Status Submit(const std::string& name, const std::string& script, v1::Job* job,
+                      const std::function<void(v1::SubmitRequest*)>& change = {}) {
+    v1::SubmitRequest request;
+    request.set_name(name);
+    request.set_script(script);
+    if (change) change(&request);
+    return Call(&v1::JobService::Stub::Submit, request, job);
+  }
+  v1::Job Get(const std::string& name) {
+    v1::GetJobRequest request;
+    request.set_job(name);
+    v1::Job job;
+    const grpc::Status status = Call(&v1::JobService::Stub::Get, request, &job);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return job;
+  }
+  grpc::Status Stop(const std::string& name, v1::Job* job) {
+    v1::StopRequest request;
+    request.set_job(name);
+    return Call(&v1::JobService::Stub::Stop, request, job);
+  }
+  bool AwaitState(const std::string& name, v1::JobState state) {
+    return Await([&] { return Get(name).state() == state; });
+  }
+
+  TemporaryDirectory directory_;
+  FakeTables tables_;
+  std::unique_ptr<Metrics> metrics_ = MakeMetrics();
+  std::unique_ptr<Coordinator> coordinator_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::JobService::Stub> jobs_;
+  std::unique_ptr<v1::ClusterService::Stub> cluster_;
+};
+
+TEST_F(CoordinatorTest, RunsAJobFromSubmitToStopped) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  EXPECT_TRUE(absl::StartsWith(job.id(), "activity-"));
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  ASSERT_TRUE(Await([&] { return Get("activity").records_in() >= 10; }));
+  job = Get("activity");
+  EXPECT_EQ(job.records_in(), job.records_used());
+  EXPECT_EQ(job.parallelism(), 2);
+  EXPECT_EQ(job.script(), "/t/a");
+  ASSERT_TRUE(Stop("activity", &job).ok());
+  EXPECT_EQ(job.state(), v1::STOPPED);
+  EXPECT_EQ(job.sinks(0).committed_epoch(), job.epoch());
+  EXPECT_GT(job.sinks(0).rows_committed(), 0);
+
+  // Every file once, in the order of epochs, and the metadata says what the table holds.
+  const FakeTables::Table table = tables_.Get("/t/a");
+  std::set<std::string> files;
+  for (const auto& commit : table.commits) {
+    for (const std::string& file : commit.files) EXPECT_TRUE(files.insert(file).second) << file;
+  }
+  EXPECT_EQ(static_cast<int64_t>(files.size()), job.records_in());
+  EXPECT_THAT(table.commits.back().info,
+              HasSubstr(absl::StrCat("\"counters\":{\"read\":", job.records_in())));
+  EXPECT_THAT(table.commits.back().info,
+              HasSubstr("\"sources\":{\"events\":{\"topic\":\"events\""));
+  EXPECT_TRUE(Await([&] { return worker->cancelled_generation() == job.generation(); }));
+  EXPECT_THAT(metrics_->Serialize(), testing::Not(HasSubstr(job.id()))) << "series left behind";
+}
+
+TEST_F(CoordinatorTest, WaitsForAWorkerAndThenRuns) {
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::WAITING));
+  EXPECT_THAT(Get("activity").reason(), HasSubstr("no worker"));
+  const auto worker = AddWorker("w:1");
+  EXPECT_TRUE(AwaitState("activity", v1::RUNNING));
+}
+
+TEST_F(CoordinatorTest, ALostWorkersTasksMove) {
+  auto first = AddWorker("w:1");
+  auto second = AddWorker("w:2");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(Await([&] { return Get("activity").records_in() > 0; }));
+  EXPECT_EQ(first->tasks() + second->tasks(), 4);
+  second.reset();
+  ASSERT_TRUE(Await([&] { return first->tasks() == 4 && first->started_generation() > 2; }));
+  const int64_t before = Get("activity").records_in();
+  ASSERT_TRUE(Await([&] { return Get("activity").records_in() > before; }));
+  job = Get("activity");
+  ASSERT_THAT(job.restarts(), SizeIs(1));
+  EXPECT_THAT(job.restarts(0).reason(), HasSubstr("worker w:2 lost"));
+  EXPECT_GT(job.restarts(0).at().seconds(), 0);
+}
+
+TEST_F(CoordinatorTest, ANewCoordinatorGoesOnWhereTheOldOneWas) {
+  auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(Await([&] { return Get("activity").records_in() > 5; }));
+  const std::string id = Get("activity").id();
+  coordinator_.reset();
+  worker.reset();
+  Start();
+  const int64_t known = Get(id).records_in();
+  EXPECT_GT(known, 5);
+  worker = AddWorker("w:1");
+  ASSERT_TRUE(Await([&] { return Get(id).records_in() > known; }));
+  int64_t restored = 0;
+  for (const auto& [partition, offset] : worker->restored_offsets()) restored += offset;
+  EXPECT_EQ(restored, known);
+  ASSERT_TRUE(Stop(id, &job).ok());
+  std::set<std::string> files;
+  for (const auto& commit : tables_.Get("/t/a").commits) {
+    for (const std::string& file : commit.files) EXPECT_TRUE(files.insert(file).second) << file;
+  }
+  EXPECT_EQ(static_cast<int64_t>(files.size()), job.records_in());
+  // And an ended job is still known to the next one.
+  coordinator_.reset();
+  Start();
+  EXPECT_EQ(Get("activity").state(), v1::STOPPED);
+  EXPECT_EQ(Get("activity").records_in(), job.records_in());
+}
+
+TEST_F(CoordinatorTest, TaskErrorsRestartAndFatalOnesFail) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(Await([&] { return worker->started_generation() > 0; }));
+  const int64_t first = worker->started_generation();
+  worker->Fail("hiccup", false);
+  ASSERT_TRUE(Await([&] { return worker->started_generation() > first; }));
+  worker->Fail("bad row at offset 7", true);
+  ASSERT_TRUE(AwaitState("activity", v1::FAILED));
+  EXPECT_THAT(Get("activity").reason(), HasSubstr("bad row at offset 7"));
+}
+
+TEST_F(CoordinatorTest, ABoundedJobFinishes) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/bounded", &job).ok());
+  ASSERT_TRUE(Await([&] { return worker->started_generation() > 0; }));
+  worker->FinishSources();
+  ASSERT_TRUE(AwaitState("activity", v1::FINISHED));
+}
+
+TEST_F(CoordinatorTest, RefusesBadScriptsAndNames) {
+  v1::Job job;
+  grpc::Status status = Submit("activity", "bad", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("line 1, column 1"));
+  EXPECT_EQ(ReasonOf(status), "weir/SCRIPT_INVALID");
+  google::rpc::Status details;
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  ASSERT_EQ(details.details_size(), 2);
+  ASSERT_TRUE(details.details(1).UnpackTo(&bad));
+  EXPECT_EQ(bad.field_violations(0).field(), "script");
+  for (const char* name : {"", "../x", "a b", "-a"}) {
+    EXPECT_EQ(ReasonOf(Submit(name, "/t/a", &job)), "weir/NAME_INVALID") << name;
+  }
+}
+
+TEST_F(CoordinatorTest, NamesOfLiveJobsAndTablesTheyWriteAreTaken) {
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  grpc::Status status = Submit("activity", "/t/b", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(ReasonOf(status), "weir/NAME_TAKEN");
+  status = Submit("other", "/t/a", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(ReasonOf(status), "weir/TABLE_TAKEN");
+  EXPECT_FALSE(tables_.Exists("/t/b"));
+  v1::CancelRequest cancel;
+  cancel.set_job("activity");
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &job).ok());
+  EXPECT_EQ(job.state(), v1::CANCELLED);
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &job).ok()) << "asked again";
+  EXPECT_TRUE(Submit("activity", "/t/a", &job).ok());
+}
+
+TEST_F(CoordinatorTest, ATableOfAnotherLineageIsRefusedUnlessAppended) {
+  tables_.Create("/t/a");
+  tables_.Add("/t/a", {"0123-old/activity", 7, {}, ""});
+  v1::Job job;
+  const grpc::Status status = Submit("activity", "/t/a", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(ReasonOf(status), "weir/TABLE_OF_ANOTHER_JOB");
+  EXPECT_THAT(status.error_message(), HasSubstr("--append"));
+  EXPECT_TRUE(Submit("activity", "/t/a", &job, [](auto* r) { r->set_append(true); }).ok());
+}
+
+TEST_F(CoordinatorTest, ATableThatRefusesLeavesNothingBehind) {
+  v1::Job job;
+  const grpc::Status status = Submit("activity", "/t/refused", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(ReasonOf(status), "weir/TABLE_REFUSED");
+  EXPECT_THAT(status.error_message(), HasSubstr("deletionVectors"));
+  v1::ListJobsResponse all;
+  ASSERT_TRUE(Call(&v1::JobService::Stub::List, v1::ListJobsRequest(), &all).ok());
+  EXPECT_THAT(all.jobs(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, TopicsAreAskedOfAWorker) {
+  FakeWorker::Behaviour missing;
+  missing.source_error = "topic evnts doesn't exist; there is events";
+  missing.source_missing = true;
+  auto worker = AddWorker("w:1", missing);
+  v1::Job job;
+  grpc::Status status = Submit("activity", "/t/a", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ReasonOf(status), "weir/TOPIC_NOT_FOUND");
+  worker.reset();
+  FakeWorker::Behaviour unreachable;
+  unreachable.source_error = "brokers k:9092 unreachable";
+  worker = AddWorker("w:2", unreachable);
+  status = Submit("activity", "/t/a", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(ReasonOf(status), "weir/BROKERS_UNREACHABLE");
+  EXPECT_FALSE(tables_.Exists("/t/a"));
+}
+
+TEST_F(CoordinatorTest, ValidateOnlyMakesNothing) {
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job, [](auto* r) { r->set_validate_only(true); }).ok());
+  EXPECT_EQ(job.id(), "");
+  EXPECT_FALSE(tables_.Exists("/t/a"));
+  v1::ListJobsResponse all;
+  ASSERT_TRUE(Call(&v1::JobService::Stub::List, v1::ListJobsRequest(), &all).ok());
+  EXPECT_THAT(all.jobs(), IsEmpty());
+}
+
+TEST_F(CoordinatorTest, ARepeatedRequestReturnsTheJobItMade) {
+  v1::Job first;
+  v1::Job again;
+  const auto with_id = [](v1::SubmitRequest* request) { request->set_request_id("r-1"); };
+  ASSERT_TRUE(Submit("activity", "/t/a", &first, with_id).ok());
+  ASSERT_TRUE(Submit("activity", "/t/a", &again, with_id).ok());
+  EXPECT_EQ(first.id(), again.id());
+  coordinator_.reset();
+  Start();
+  ASSERT_TRUE(Submit("activity", "/t/a", &again, with_id).ok());
+  EXPECT_EQ(first.id(), again.id());
+}
+
+TEST_F(CoordinatorTest, ListsInPagesNewestFirst) {
+  v1::Job job;
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Submit(absl::StrCat("job", i), absl::StrCat("/t/", i), &job).ok());
+  }
+  v1::ListJobsRequest request;
+  request.set_page_size(2);
+  std::set<std::string> seen;
+  int pages = 0;
+  int64_t last_ms = std::numeric_limits<int64_t>::max();
+  do {
+    v1::ListJobsResponse page;
+    ASSERT_TRUE(Call(&v1::JobService::Stub::List, request, &page).ok());
+    for (const v1::Job& listed : page.jobs()) {
+      seen.insert(listed.name());
+      const int64_t ms =
+          listed.submitted_at().seconds() * 1000 + listed.submitted_at().nanos() / 1'000'000;
+      EXPECT_LE(ms, last_ms);
+      last_ms = ms;
+    }
+    request.set_page_token(page.next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(seen.size(), 5u);
+  EXPECT_EQ(pages, 3);
+  request.set_page_token("nonsense");
+  v1::ListJobsResponse page;
+  EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::List, request, &page)), "weir/REQUEST_INVALID");
+}
+
+TEST_F(CoordinatorTest, UnknownJobsAreNotFound) {
+  v1::Job job;
+  const grpc::Status status = Stop("nobody", &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(ReasonOf(status), "weir/JOB_NOT_FOUND");
+  grpc::ClientContext context;
+  v1::WatchRequest request;
+  request.set_job("nobody");
+  const auto reader = jobs_->Watch(&context, request);
+  EXPECT_FALSE(reader->Read(&job));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(CoordinatorTest, WatchShowsEveryStateAndEndsAfterTheFinalOne) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  grpc::ClientContext context;
+  v1::WatchRequest request;
+  request.set_job(job.id());
+  const auto reader = jobs_->Watch(&context, request);
+  bool asked = false;
+  v1::Job seen;
+  while (reader->Read(&seen)) {
+    if (!asked && seen.state() == v1::RUNNING) {
+      asked = true;
+      ASSERT_TRUE(Stop(job.id(), &job).ok());
+    }
+  }
+  EXPECT_TRUE(asked);
+  EXPECT_EQ(seen.state(), v1::STOPPED);
+  EXPECT_TRUE(reader->Finish().ok());
+}
+
+TEST_F(CoordinatorTest, AWatcherThatLeavesIsForgotten) {
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  {
+    grpc::ClientContext context;
+    v1::WatchRequest request;
+    request.set_job(job.id());
+    const auto reader = jobs_->Watch(&context, request);
+    ASSERT_TRUE(reader->Read(&job));
+    context.TryCancel();
+    while (reader->Read(&job)) {
+    }
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  EXPECT_EQ(Get("activity").state(), v1::WAITING);
+}
+
+TEST_F(CoordinatorTest, TriggerCheckpointReturnsAPublishedOne) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  v1::TriggerCheckpointRequest request;
+  request.set_job("activity");
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  v1::Checkpoint checkpoint;
+  const grpc::Status status = Call(&v1::JobService::Stub::TriggerCheckpoint, request, &checkpoint);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_GT(checkpoint.epoch(), 3);
+  v1::ListCheckpointsRequest list;
+  list.set_job("activity");
+  v1::ListCheckpointsResponse checkpoints;
+  ASSERT_TRUE(Call(&v1::JobService::Stub::ListCheckpoints, list, &checkpoints).ok());
+  EXPECT_GE(checkpoints.checkpoints(0).epoch(), checkpoint.epoch());
+}
+
+TEST_F(CoordinatorTest, TriggerCheckpointOfAJobThatWaitsIsRefused) {
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  v1::TriggerCheckpointRequest request;
+  request.set_job("activity");
+  v1::Checkpoint checkpoint;
+  const grpc::Status status = Call(&v1::JobService::Stub::TriggerCheckpoint, request, &checkpoint);
+  EXPECT_EQ(ReasonOf(status), "weir/JOB_NOT_RUNNING");
+}
+
+TEST_F(CoordinatorTest, ExplainsScriptsAndJobs) {
+  v1::ExplainRequest request;
+  request.set_script("/t/x");
+  v1::ExplainResponse response;
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Explain, request, &response).ok());
+  EXPECT_EQ(response.text(), "plan of /t/x");
+  request.set_script("bad");
+  EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::Explain, request, &response)),
+            "weir/SCRIPT_INVALID");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  request.Clear();
+  request.set_job("activity");
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Explain, request, &response).ok());
+  EXPECT_EQ(response.text(), "plan of /t/a");
+}
+
+TEST_F(CoordinatorTest, RescaleComesLater) {
+  v1::Job job;
+  EXPECT_EQ(Call(&v1::JobService::Stub::Rescale, v1::RescaleRequest(), &job).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(CoordinatorTest, AWorkerWithoutSlotsIsRefused) {
+  FakeWorker::Behaviour none;
+  none.slots = 0;
+  FakeWorker worker(coordinator_->address(), "w:1", none);
+  EXPECT_TRUE(Await([&] { return !worker.refused().empty(); }));
+  EXPECT_FALSE(worker.registered());
+}
+
+TEST_F(CoordinatorTest, ShowsWorkersAndTheirSlots) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  grpc::ClientContext context;
+  v1::ClusterStatus status;
+  ASSERT_TRUE(cluster_->GetStatus(&context, v1::GetStatusRequest(), &status).ok());
+  EXPECT_EQ(status.workers(), 1);
+  EXPECT_EQ(status.slots(), 2);
+  EXPECT_EQ(status.slots_used(), 2);
+  EXPECT_EQ(status.jobs_running(), 1);
+  grpc::ClientContext second;
+  v1::ListWorkersResponse workers;
+  ASSERT_TRUE(cluster_->ListWorkers(&second, v1::ListWorkersRequest(), &workers).ok());
+  EXPECT_EQ(workers.workers(0).address(), "w:1");
+}
+
+TEST_F(CoordinatorTest, ATakenAddressIsSaidPlainly) {
+  CoordinatorOptions options;
+  options.listen = coordinator_->address();
+  options.data_uri = directory_ / "other";
+  const auto second =
+      StartCoordinatorWith(options, {}, SystemClock(), SystemRandom(), metrics_.get());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(coordinator_->address()));
+}
+
+TEST_F(CoordinatorTest, DataOfANewerVersionIsRefused) {
+  const std::string other = directory_ / "newer";
+  auto blobs = OpenBlobStore(other);
+  ASSERT_TRUE(blobs.ok());
+  ASSERT_TRUE((*blobs)->PutIfAbsent("VERSION", "weir data 2\n").ok());
+  CoordinatorOptions options;
+  options.listen = "127.0.0.1:0";
+  options.data_uri = other;
+  const auto second =
+      StartCoordinatorWith(options, {}, SystemClock(), SystemRandom(), metrics_.get());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("version 2"));
+}
+
+}  // namespace
+}  // namespace weir
