@@ -1,8 +1,10 @@
 """The demo behind scripts/demo: a cluster and a Kafka in one process, a stream, a job, and the table it leaves."""
 
 import argparse
+import collections
 import contextlib
 import json
+import math
 import pathlib
 import re
 import shutil
@@ -41,18 +43,20 @@ def main():
         with cluster.watch():
             producer.send(stream.events(options.records, options.seed), cluster)
             cluster.wait_until_read(producer.sent)
-            job = cluster.job()
             say("caught up; stopping the job, which takes a last checkpoint and commits it")
-            cluster.run("job", "stop", JOB)
-            cluster.run("job", "wait", JOB, check=False)
+            cluster.run("job", "stop", JOB, quiet=True)
+            producer.close()
         job = cluster.job()
         metrics = cluster.metrics()
+    if job["state"] != "STOPPED":
+        raise DemoError(f"the job is {job['state']}")
 
     (home / "metrics.txt").write_text(metrics)
     show(lake, job, producer.sent)
+    check(lake, stream.events(options.records, options.seed))
     say(f"table    {lake / 'activity'}  (Delta Lake: open it with Spark, Trino, DuckDB, pandas)")
     say(f"metrics  {home / 'metrics.txt'}, log {home / 'weir.log'}")
-    say(f"again, by hand:  {options.weir.relative_to(ROOT)} dev --kafka   and then open its status page")
+    say("a cluster that stays:  build/release/weir dev --kafka")
     return 0
 
 
@@ -96,8 +100,10 @@ class Cluster:
             self._process.kill()
             self._process.wait()
 
-    def run(self, *arguments, check=True):
-        return subprocess.run([self._binary, *arguments, "--coordinator", self.api], check=check, cwd=ROOT)
+    def run(self, *arguments, quiet=False):
+        output = subprocess.DEVNULL if quiet else None
+        subprocess.run([self._binary, *arguments, "--coordinator", self.api], check=True, cwd=ROOT, stdout=output,
+                       stderr=output)
 
     def job(self):
         shown = subprocess.run([self._binary, "job", "get", JOB, "-o", "json", "--coordinator", self.api],
@@ -158,7 +164,7 @@ class Cluster:
 class Producer:
     def __init__(self, brokers):
         self.sent = 0
-        self._producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "linger.ms": 20, "acks": "all"})
+        self._producer = confluent_kafka.Producer({"bootstrap.servers": brokers, "linger.ms": 20, "acks": "all", "log_level": 0})
         # Asking for the topic makes the dev broker create it.
         self._producer.list_topics(TOPIC, timeout=30)
 
@@ -173,6 +179,9 @@ class Producer:
                     time.sleep(0.1)
         if self._producer.flush(30) or failures:
             raise DemoError(f"records not delivered: {failures[:3]}")
+
+    def close(self):
+        del self._producer
 
     def _produce(self, value, delivered):
         self._producer.produce(TOPIC, value, on_delivery=delivered)
@@ -198,19 +207,44 @@ def show(lake, job, sent):
         + ", ".join(f"{count} {name.split('_')[-1] if name == 'records_used' else name.split('_')[0]}"
                     for name, count in outcomes.items()))
     for name in ("late", "bad"):
-        rows_of = table_rows(lake / f"activity_{name}")
-        if rows_of is not None:
-            say(f"{rows_of} {name} rows are kept in {lake / f'activity_{name}'}")
+        kept = len(table_rows(lake / f"activity_{name}"))
+        say(f"{kept} {name} rows are kept in {lake / f'activity_{name}'}")
     if sum(outcomes.values()) != job["records_in"] or job["records_in"] != sent:
         raise DemoError("the outcomes do not add up to the records sent")
     in_open_windows = job["records_used"] - events
     say(f"{in_open_windows} events are in windows that were still open when the job stopped")
 
 
+def check(lake, events):
+    """Counts the stream once more without Weir: every window in the table must hold exactly its events."""
+    expected = collections.defaultdict(lambda: [0, 0.0])
+    for event in filter(None, map(stream.parse, events)):
+        add(expected, event["eventTime"], event["eventType"], event["amount"], 1)
+    for late in table_rows(lake / "activity_late"):
+        add(expected, late["eventTime"], late["eventType"], late["amount"], -1)
+
+    rows = table_rows(lake / "activity")
+    last = max(row["window_start"] for row in rows)
+    closed = {key: value for key, value in expected.items() if key[0] <= last and value[0]}
+    wrong = [row for row in rows if not matches(row, closed.pop((row["window_start"], row["event_type"]), None))]
+    if wrong or closed:
+        raise DemoError(f"wrong rows: {wrong[:3]}, missing rows: {list(closed.items())[:3]}")
+    say(f"checked: the {len(rows)} rows equal a second count of the stream, less the late rows")
+
+
+def add(counts, time_of_event, kind, amount, sign):
+    start = time_of_event - (time_of_event - stream.START) % stream.WINDOW
+    counts[start, kind][0] += sign
+    counts[start, kind][1] += sign * amount
+
+
+def matches(row, expected):
+    return (expected is not None and row["event_count"] == expected[0]
+            and math.isclose(row["total_amount"], expected[1], rel_tol=1e-9, abs_tol=1e-6))
+
+
 def table_rows(path):
-    if not (path / "_delta_log").exists():
-        return None
-    return deltalake.DeltaTable(str(path)).to_pyarrow_table().num_rows
+    return deltalake.DeltaTable(str(path)).to_pyarrow_table().to_pylist() if (path / "_delta_log").exists() else []
 
 
 def free_ports(count):

@@ -9,6 +9,7 @@ import json
 import random
 
 START = datetime.datetime(2026, 1, 5, 9, 0, tzinfo=datetime.timezone.utc)
+WINDOW = datetime.timedelta(minutes=5)
 SPAN_S = 2 * 3600
 DISORDER_S = 8 * 60
 KINDS = [("view", 60), ("add_to_cart", 20), ("purchase", 12), ("refund", 3), ("login", 25)]
@@ -41,3 +42,14 @@ def events(count, seed):
             "amount": round(rng.lognormvariate(3, 1), 2) if kind in ("purchase", "refund") else 0,
             "eventTime": (START + datetime.timedelta(seconds=now - behind)).isoformat(timespec="milliseconds"),
         }).encode()
+
+
+def parse(message):
+    """The event of a message, or None if it isn't one."""
+    try:
+        event = json.loads(message)
+        event["eventTime"] = datetime.datetime.fromisoformat(event["eventTime"])
+        event["amount"] + 0.0
+        return event
+    except (ValueError, KeyError, TypeError):
+        return None
