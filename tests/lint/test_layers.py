@@ -29,6 +29,7 @@ ACCEPTED = [
     ("tests/unit/model/wire_test.cc", '"weir/v1/plan.pb.h"'),
     ("tests/unit/worker/task_test.cc", '"tests/fakes/clock.h"'),
     ("tests/unit/worker/task_test.cc", '"gmock/gmock.h"'),
+    ("tests/unit/worker/task_test.cc", '"tests/unit/worker/collecting_output.h"'),
     ("tests/unit/worker/task_test.cc", '"tests/unit/worker/harness.h"'),
     ("tests/sim/job_sim.cc", '"worker/task.h"'),
     ("bench/decode.cc", '"operators/decode/json.h"'),
@@ -65,6 +66,7 @@ REFUSED = [
     ("base/log.cc", '"log.h"'),
     ("base/clock.cc", '"gtest/gtest.h"'),
     ("tests/unit/worker/task_test.cc", '"coordinator/job_machine.h"'),
+    ("tests/unit/worker/task_test.cc", '"tests/unit/coordinator/fake_table.h"'),
     ("tests/unit/worker/task_test.cc", '"tests/unit/model/harness.h"'),
 ]
 
