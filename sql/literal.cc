@@ -181,18 +181,38 @@ absl::StatusOr<Value> TimeText(std::string_view text, const DataType& type) {
   return InvalidInput(type, text);
 }
 
+// PostgreSQL's two forms: \x and hex digits; or text where a backslash begins \\ or \ooo.
 absl::StatusOr<Value> BytesText(std::string_view text, const DataType& type) {
-  const bool hexadecimal = text.size() % 2 == 0 && text.substr(0, 2) == "\\x";
-  const std::string digits(hexadecimal ? text.substr(2) : text);
-  const bool valid = hexadecimal && std::all_of(digits.begin(), digits.end(), [](unsigned char c) {
-                       return absl::ascii_isxdigit(c);
-                     });
-  if (!valid) {
-    return absl::InvalidArgumentError(absl::StrCat("invalid input syntax for type bytea: \"",
-                                                   AbslView(text),
-                                                   "\"; write hex, as in '\\x1f2e'"));
+  const absl::Status invalid = absl::InvalidArgumentError(absl::StrCat(
+      "invalid input syntax for type bytea: \"", AbslView(text), "\"; write hex, as in '\\x1f2e'"));
+  if (text.substr(0, 2) == "\\x") {
+    const std::string digits(text.substr(2));
+    const bool hexadecimal = std::all_of(digits.begin(), digits.end(),
+                                         [](unsigned char c) { return absl::ascii_isxdigit(c); });
+    if (!hexadecimal || digits.size() % 2 != 0) return invalid;
+    return Value{type, absl::HexStringToBytes(digits)};
   }
-  return Value{type, absl::HexStringToBytes(digits)};
+  std::string bytes;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      bytes += text[i];
+      continue;
+    }
+    const auto octal = [&](size_t k, char max) {
+      return i + k < text.size() && text[i + k] >= '0' && text[i + k] <= max;
+    };
+    if (i + 1 < text.size() && text[i + 1] == '\\') {
+      bytes += '\\';
+      i += 1;
+    } else if (octal(1, '3') && octal(2, '7') && octal(3, '7')) {
+      bytes += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                                 (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      return invalid;
+    }
+  }
+  return Value{type, bytes};
 }
 
 absl::StatusOr<Value> UuidText(std::string_view text, const DataType& type) {
