@@ -1,5 +1,6 @@
 #include "operators/expr/number_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -59,9 +60,21 @@ NumberParse ParseFloat(std::string_view text, Float* out) {
   return NumberParse::kOk;
 }
 
+// Shortest digits may lie exactly between two numbers, and read back by the rule of rounding to
+// even. PostgreSQL doesn't rely on that and prints a digit more.
+template <class Wider, class Float>
+bool IsHalfway(std::string_view digits, Float value) {
+  Wider read = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), read);
+  if (read == static_cast<Wider>(value)) return false;
+  const Float limit = std::numeric_limits<Float>::infinity();
+  const Float neighbour = std::nextafter(value, read > static_cast<Wider>(value) ? limit : -limit);
+  return read == (static_cast<Wider>(value) + static_cast<Wider>(neighbour)) / 2;
+}
+
 // to_chars gives the shortest digits; their layout is PostgreSQL's: an exponent outside of
 // -4 <= exponent < `digits_max`, with a sign and two digits at least.
-template <class Float>
+template <class Wider, class Float>
 std::string FormatFloat(Float value, int digits_max) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
@@ -74,9 +87,18 @@ std::string FormatFloat(Float value, int digits_max) {
   int exponent = 0;
   const size_t digits_at = text[e + 1] == '+' ? e + 2 : e + 1;
   std::from_chars(text.data() + digits_at, text.data() + text.size(), exponent);
-  if (exponent < -4 || exponent >= digits_max) return std::string(text);
-  auto fixed = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed);
-  return std::string(buffer, fixed.ptr);
+  if (exponent >= -4 && exponent < digits_max) {
+    auto fixed = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed);
+    return std::string(buffer, fixed.ptr);
+  }
+  // Only numbers this large or small have a shortest form that is halfway.
+  if (IsHalfway<Wider>(text, value)) {
+    const int before_places = value < 0 ? 3 : 2;  // "-1."
+    const int places = std::max(0, static_cast<int>(e) - before_places);
+    scientific = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific,
+                               places + 1);
+  }
+  return std::string(buffer, scientific.ptr);
 }
 
 }  // namespace
@@ -97,8 +119,8 @@ NumberParse ParseInteger(std::string_view text, int64_t min, int64_t max, int64_
 
 NumberParse ParseDouble(std::string_view text, double* out) { return ParseFloat(text, out); }
 NumberParse ParseReal(std::string_view text, float* out) { return ParseFloat(text, out); }
-std::string FormatDouble(double value) { return FormatFloat(value, 15); }
-std::string FormatReal(float value) { return FormatFloat(value, 6); }
+std::string FormatDouble(double value) { return FormatFloat<long double>(value, 15); }
+std::string FormatReal(float value) { return FormatFloat<double>(value, 6); }
 
 bool ParseBoolean(std::string_view text, bool* out) {
   text = Trim(text);

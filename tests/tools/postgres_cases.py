@@ -5,7 +5,9 @@ are in text form, None is NULL.
 """
 
 import itertools
+import random
 import re
+import struct
 
 INTEGERS = {
     "smallint": ["0", "1", "-1", "7", "-7", "32767", "-32768", None],
@@ -279,9 +281,52 @@ def casts(c):
         c.cast(target, "text", *(DATES if target == "date" else TIMES))
 
 
+def random_numeric(rng):
+    """Up to 38 digits, the point anywhere."""
+    digits = rng.randint(1, 38)
+    scale = rng.randint(0, digits)
+    number = str(rng.randrange(10 ** digits)).zfill(scale + 1)
+    sign = rng.choice(["", "-"])
+    return sign + (number[:-scale] + "." + number[-scale:] if scale else number)
+
+
+def random_numbers(c):
+    """Lengths and layouts that nobody thinks of. The same ones every time."""
+    rng = random.Random(20240229)
+    for name in ["add", "subtract", "multiply", "divide", "modulo", "eq", "lt"]:
+        c.call(f"{name}(numeric,numeric)", *[(random_numeric(rng), random_numeric(rng)) for _ in range(120)])
+    for name in ["round", "trunc", "floor", "ceil"]:
+        c.call(f"{name}(numeric)", *[random_numeric(rng) for _ in range(40)])
+    for name in ["round", "trunc"]:
+        c.call(f"{name}(numeric,integer)", *[(random_numeric(rng), str(rng.randint(-40, 40))) for _ in range(80)])
+    for _ in range(300):
+        double = struct.unpack("<d", rng.randbytes(8))[0]
+        real = struct.unpack("<f", rng.randbytes(4))[0]
+        scaled = rng.uniform(-1, 1) * 10 ** rng.randint(-6, 20)
+        c.cast("double", "text", repr(double), repr(scaled), str(2.0 ** rng.randint(-200, 200)))
+        c.cast("real", "text", repr(real), str(2.0 ** rng.randint(-100, 100)))
+        c.cast("text", "double", f"{scaled:.25g}")
+        c.cast("double", rng.choice(["numeric(38,10)", "numeric(20,2)", "bigint", "integer", "real"]), repr(scaled))
+        c.cast("numeric", rng.choice(["double", "real", "numeric(38,5)", "bigint", "text"]), random_numeric(rng))
+
+
+def random_times(c):
+    rng = random.Random(29022024)
+    for kind in ["timestamp", "timestamptz"]:
+        for _ in range(150):
+            year, month, day = rng.choice([rng.randint(1, 9999), rng.randint(1950, 2050)]), rng.randint(1, 12), rng.randint(1, 28)
+            clock = f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}.{rng.randint(0, 999999):06}"
+            era = " BC" if year < 4000 and rng.random() < 0.5 else ""
+            when = f"{year:04}-{month:02}-{day:02} {clock}{era}"
+            c.call(f"date_trunc(text,{kind})", (rng.choice(FIELDS), when))
+            c.call(f"extract(text,{kind})", (rng.choice(FIELDS + MORE_FIELDS[:5]), when))
+            c.call(f"add({kind},interval)", (when, f"{rng.randint(-500, 500)} months {rng.randint(-500, 500)} days {clock}"))
+            c.cast("text", kind, when)
+
+
 def all_cases():
     cases = Cases()
-    for family in [arithmetic, comparisons, mathematics, texts, patterns, byte_strings, times, casts]:
+    for family in [arithmetic, comparisons, mathematics, texts, patterns, byte_strings, times, casts, random_numbers, random_times]:
         family(cases)
     unique = {}
     for case in cases.all:
