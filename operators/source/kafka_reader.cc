@@ -81,6 +81,10 @@ KafkaReader::~KafkaReader() {
     if (partition->queue == nullptr) continue;
     rd_kafka_queue_cb_event_enable(partition->queue, nullptr, nullptr);
     rd_kafka_consume_stop(topic_, number);
+    // What is left in the queue of a partition whose topic was deleted keeps the partition, its
+    // broker and rd_kafka_destroy waiting for each other (2.0.2).
+    rd_kafka_consume_callback_queue(
+        partition->queue, 0, [](rd_kafka_message_t*, void*) {}, nullptr);
     rd_kafka_queue_destroy(partition->queue);
   }
   rd_kafka_queue_destroy(events_);

@@ -61,20 +61,24 @@ class KafkaError(Exception):
 class Kafka:
     """One broker. Not safe for use by several threads; the clients it hands out are."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, properties=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port, self.controller_port = free_ports(2)
         self._process = None
         self._log = self.directory / "broker.log"
-        (self.directory / "server.properties").write_text(PROPERTIES.format(
-            port=self.port, controller_port=self.controller_port, data=self.directory / "data"))
+        text = PROPERTIES.format(
+            port=self.port, controller_port=self.controller_port, data=self.directory / "data")
+        # The last line for a name counts.
+        text += "".join(f"{name}={value}\n" for name, value in (properties or {}).items())
+        (self.directory / "server.properties").write_text(text)
         self._format()
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, directory):
-        kafka = cls(directory)
+    def started(cls, directory, properties=None):
+        """`properties` are set over those above."""
+        kafka = cls(directory, properties)
         try:
             kafka.start()
             yield kafka
