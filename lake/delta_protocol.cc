@@ -171,7 +171,9 @@ DeltaProtocol ProtocolForNewTable(const Schema& schema) {
   protocol.min_reader_version = 3;
   protocol.min_writer_version = 7;
   protocol.reader_features = std::vector<std::string>{"timestampNtz"};
-  protocol.writer_features = std::vector<std::string>{"timestampNtz"};
+  // Writer version 2 had the first two without naming them; Spark refuses to read a NOT NULL column
+  // where "invariants" isn't listed.
+  protocol.writer_features = std::vector<std::string>{"appendOnly", "invariants", "timestampNtz"};
   return protocol;
 }
 

@@ -65,7 +65,7 @@ def spark():
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "1")
         .config("spark.databricks.delta.snapshotPartitions", "1")
-        .config("spark.sql.warehouse.dir", "/dev/null")
+        .config("spark.sql.warehouse.dir", str(ROOT / "build/spark-warehouse"))  # made, and left empty
         .getOrCreate())
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -93,10 +93,11 @@ TEST_F(DeltaCommitterTest, CreatesTheTableWithOurSpelling) {
 TEST_F(DeltaCommitterTest, TimestampWithoutZoneNeedsTheFeature) {
   const Schema schema{{{"t", DataType::Of(TypeKind::kTimestamp), true}}};
   ASSERT_TRUE(NewCommitter()->Prepare(schema, "a", true).ok());
-  EXPECT_EQ(Actions(0)[1]["protocol"], Json({{"minReaderVersion", 3},
-                                             {"minWriterVersion", 7},
-                                             {"readerFeatures", {"timestampNtz"}},
-                                             {"writerFeatures", {"timestampNtz"}}}));
+  EXPECT_EQ(Actions(0)[1]["protocol"],
+            Json({{"minReaderVersion", 3},
+                  {"minWriterVersion", 7},
+                  {"readerFeatures", {"timestampNtz"}},
+                  {"writerFeatures", {"appendOnly", "invariants", "timestampNtz"}}}));
 }
 
 TEST_F(DeltaCommitterTest, DoesNotCreateUnasked) {
