@@ -48,9 +48,9 @@ absl::int128 PowerOf10(int exponent) {
 
 NumberFit ToInt64Slow(const JsonNumber& number, int64_t* out) {
   const Digits d = AllDigits(number);
-  if (static_cast<int64_t>(d.digits.size()) > d.point) return NumberFit::kFraction;
   *out = 0;
   if (d.digits.empty()) return NumberFit::kOk;
+  if (static_cast<int64_t>(d.digits.size()) > d.point) return NumberFit::kFraction;
   if (d.point > 19) return NumberFit::kRange;
   absl::int128 value = Take(d.digits, d.point);
   if (number.negative) value = -value;
