@@ -3,13 +3,17 @@
 // firing, at several numbers of keys.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
+#include <filesystem>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "arrow/api.h"
+#include "base/blob_store.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "model/batch.h"
 #include "operators/operator.h"
 #include "operators/window/final_aggregate.h"
@@ -98,11 +102,13 @@ struct Instance {
   std::map<int, InsertCounters> counters;
   std::unique_ptr<Operator> op;
 
-  explicit Instance(absl::StatusOr<std::unique_ptr<Operator>> made) : op(*std::move(made)) {
+  explicit Instance(absl::StatusOr<std::unique_ptr<Operator>> made, OperatorContext context = {},
+                    const TaskRestore& restore = {})
+      : op(*std::move(made)) {
     counters[0];
-    OperatorContext context;
     context.counters = &counters;
-    WEIR_CHECK(op->Open(context, {}).ok());
+    const absl::Status status = op->Open(context, restore);
+    WEIR_CHECK(status.ok(), status.ToString());
   }
 };
 
@@ -161,6 +167,58 @@ void BM_Final(benchmark::State& state) {
   state.counters["fire_ns/group"] = seconds * 1e9 / static_cast<double>(fired);
 }
 BENCHMARK(BM_Final)->ArgsProduct({{5, 10'000, 100'000, 1'000'000}})->Unit(benchmark::kMillisecond);
+
+// A barrier at which every group is dirty, and the restart from it. The slot thread waits for
+// capture only.
+void BM_Checkpoint(benchmark::State& state) {
+  const auto input = MakeInput(static_cast<int>(state.range(0)), kBatches / 4);
+  const std::string root = std::filesystem::temp_directory_path() / "weir-bench-window";
+  auto blobs = OpenLocalBlobStore(root + "/blobs");
+  WEIR_CHECK(blobs.ok(), blobs.status().ToString());
+  Instance partial(MakePartialAggregate(PartialSpec()));
+  Drop out;
+  std::vector<Batch> partials;
+  out.kept = &partials;
+  for (const Batch& batch : input) WEIR_CHECK(partial.op->Process(0, batch, out).ok());
+  WEIR_CHECK(partial.op->Drain(out).ok());
+  OperatorContext context;
+  context.job = "bench";
+  context.blobs = blobs->get();
+  context.random = SystemRandom();
+  context.cache_directory = root;
+  double capture = 0, finish = 0, restore = 0;
+  int64_t groups = 0, bytes = 0;
+  auto since = [](std::chrono::steady_clock::time_point begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  for (auto _ : state) {
+    Instance owner(MakeFinalAggregate(FinalSpec()), context);
+    for (const Batch& batch : partials) WEIR_CHECK(owner.op->Process(0, batch, out).ok());
+    groups += owner.op->StateFootprint().keys;
+    auto begin = std::chrono::steady_clock::now();
+    auto pending = owner.op->Capture({});
+    capture += since(begin);
+    begin = std::chrono::steady_clock::now();
+    auto captured = pending->finish();
+    WEIR_CHECK(captured.ok(), captured.status().ToString());
+    finish += since(begin);
+    bytes += captured->states[0].files[0].size;
+    TaskRestore stored;
+    stored.states = captured->states;
+    begin = std::chrono::steady_clock::now();
+    Instance again(MakeFinalAggregate(FinalSpec()), context, stored);
+    restore += since(begin);
+  }
+  const double per_group = 1e9 / static_cast<double>(groups);
+  state.counters["capture_ns/group"] = capture * per_group;
+  state.counters["finish_ns/group"] = finish * per_group;
+  state.counters["restore_ns/group"] = restore * per_group;
+  state.counters["bytes/group"] = static_cast<double>(bytes) / static_cast<double>(groups);
+  std::filesystem::remove_all(root);
+}
+BENCHMARK(BM_Checkpoint)
+    ->ArgsProduct({{5, 10'000, 100'000, 1'000'000}})
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace weir

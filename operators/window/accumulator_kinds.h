@@ -48,6 +48,9 @@ class FixedAccumulator : public Accumulator {
     in.remove_prefix(sizeof(State));
     return Combine(*At(state), other);
   }
+  absl::Status MergeState(uint8_t* state, const uint8_t* other, StateArena&) const override {
+    return Combine(*At(state), *At(other));
+  }
 
  protected:
   static State* At(uint8_t* state) { return reinterpret_cast<State*>(state); }

@@ -139,6 +139,15 @@ absl::Status AggregateStates::Merge(uint8_t* states, std::string_view encoded,
   return absl::OkStatus();
 }
 
+absl::Status AggregateStates::MergeStates(uint8_t* states, const uint8_t* others,
+                                          StateArena& arena) const {
+  for (const Column& column : columns_) {
+    WEIR_RETURN_IF_ERROR(
+        column.accumulator->MergeState(states + column.offset, others + column.offset, arena));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AggregateStates::Append(
     const uint8_t* states,
     const std::vector<std::unique_ptr<arrow::ArrayBuilder>>& builders) const {

@@ -53,6 +53,9 @@ class Accumulator {
   // Adds the encoded state at the front of `in`, and cuts it off. OUT_OF_RANGE on overflow,
   // DATA_LOSS when malformed.
   virtual absl::Status Merge(uint8_t* state, std::string_view& in, StateArena& arena) const = 0;
+  // As Merge, with a state of another row.
+  virtual absl::Status MergeState(uint8_t* state, const uint8_t* other,
+                                  StateArena& arena) const = 0;
   // The result. OUT_OF_RANGE when the result type can't hold it.
   virtual absl::Status Append(const uint8_t* state, arrow::ArrayBuilder* builder) const = 0;
   // The set of a count(DISTINCT); null when it has none yet, and for all other functions.
@@ -78,6 +81,7 @@ class AggregateStates {
   void Encode(const uint8_t* states, DistinctIn distinct, std::string* out) const;
   // DATA_LOSS also when `encoded` holds more than the states.
   absl::Status Merge(uint8_t* states, std::string_view encoded, StateArena& arena) const;
+  absl::Status MergeStates(uint8_t* states, const uint8_t* others, StateArena& arena) const;
   absl::Status Append(const uint8_t* states,
                       const std::vector<std::unique_ptr<arrow::ArrayBuilder>>& builders) const;
 

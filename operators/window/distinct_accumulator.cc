@@ -59,6 +59,13 @@ class CountDistinct : public Accumulator {
     return whole ? absl::OkStatus() : absl::DataLossError("aggregate state cut short");
   }
 
+  absl::Status MergeState(uint8_t* state, const uint8_t* other, StateArena& arena) const override {
+    const DistinctValues* set = Distinct(other);
+    if (set == nullptr) return absl::OkStatus();
+    for (const std::string& value : set->values) AddDistinct(state, value, true, arena);
+    return absl::OkStatus();
+  }
+
   absl::Status Append(const uint8_t* state, arrow::ArrayBuilder* builder) const override {
     const DistinctValues* set = Distinct(state);
     Must(static_cast<arrow::Int64Builder*>(builder)->Append(

@@ -21,7 +21,6 @@ bool Less(T a, T b) {
   }
 }
 
-// `Stored` keeps the value in 8 or 16 bytes.
 template <class T>
 struct ExtremeState {
   uint64_t any;
@@ -136,6 +135,11 @@ class TextExtreme : public Accumulator {
     std::string_view value;
     if (!TakeSized(in, &value)) return absl::DataLossError("aggregate state cut short");
     reinterpret_cast<TextState*>(state)->Offer(value, max_, arena);
+    return absl::OkStatus();
+  }
+  absl::Status MergeState(uint8_t* state, const uint8_t* other, StateArena& arena) const override {
+    const auto* s = reinterpret_cast<const TextState*>(other);
+    if (s->any != 0) reinterpret_cast<TextState*>(state)->Offer(s->value(), max_, arena);
     return absl::OkStatus();
   }
   absl::Status Append(const uint8_t* state, arrow::ArrayBuilder* builder) const override {

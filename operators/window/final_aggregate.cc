@@ -32,6 +32,13 @@ constexpr int kDeltasMax = 32;
 constexpr int64_t kDeadBytesFactor = 2;
 constexpr int64_t kDeadBytesMin = 4 << 20;
 
+// A delta on its way to disk, and its part of the memory budget.
+struct HeldDelta {
+  explicit HeldDelta(MemoryBudget* budget) : memory(budget) {}
+  StateDelta delta;
+  MemoryShare memory;
+};
+
 class FinalAggregate : public Operator {
  public:
   FinalAggregate(const OperatorSpec& op, const AggregateSpec& spec,
@@ -127,15 +134,20 @@ class FinalAggregate : public Operator {
   absl::Status Drain(Output&) override { return absl::OkStatus(); }
 
   absl::StatusOr<PendingState> Capture(const Barrier&) override {
-    auto delta = std::make_shared<StateDelta>();  // std::function wants a copyable owner
+    // Shared, because std::function wants a copyable owner.
+    auto held = std::make_shared<HeldDelta>(context_.state_memory);
+    StateDelta* delta = &held->delta;
     delta->full = next_full_ || deltas_ >= kDeltasMax ||
                   delta_bytes_ > kDeadBytesFactor * panes_.bytes() + kDeadBytesMin;
-    panes_.Capture(delta.get());
-    CaptureFired(delta.get());
+    panes_.Capture(delta);
+    CaptureFired(delta);
     next_full_ = false;
     if (delta->full) deltas_ = 0, delta_bytes_ = 0;
     if (!delta->entries.empty() || !delta->deletes.empty()) ++deltas_;
     delta_bytes_ += static_cast<int64_t>(delta->arena.size());
+    // It exists already, so a refusal changes nothing; but what is granted holds others back.
+    held->memory.Resize(static_cast<int64_t>(delta->arena.capacity() +
+                                             delta->entries.capacity() * sizeof(StateDelta::Span)));
 
     OperatorState state;
     state.state_id = spec_.state_id;
@@ -143,9 +155,9 @@ class FinalAggregate : public Operator {
     state.key_groups = key_groups_;
     state.watermark = fired_.highest();
     PendingState pending;
-    pending.finish = [keyed = keyed_, delta,
+    pending.finish = [keyed = keyed_, held,
                       state = std::move(state)]() mutable -> absl::StatusOr<CapturedState> {
-      WEIR_ASSIGN_OR_RETURN(state.files, keyed->Write(*delta));
+      WEIR_ASSIGN_OR_RETURN(state.files, keyed->Write(held->delta));
       CapturedState captured;
       captured.states.push_back(std::move(state));
       return captured;

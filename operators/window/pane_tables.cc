@@ -107,6 +107,13 @@ void PaneTables::Capture(StateDelta* delta) {
   PaneEntryWriter writer(delta);
   if (stored_expired_ && !delta->full) writer.DeletePanesUpTo(expired_up_to_);
   stored_expired_ = false;
+  int64_t groups = 0;
+  for (auto& [end, pane] : panes_) {
+    groups += delta->full ? pane->table.size() : static_cast<int64_t>(pane->dirty.size());
+  }
+  constexpr size_t kKeyBytes = 32;  // about: pane, key group and a short key
+  delta->entries.reserve(groups);
+  delta->arena.reserve(groups * (states_->width() + kKeyBytes));
   for (auto& [end, pane] : panes_) {
     if (delta->full) {
       for (int64_t i = 0; i < pane->table.size(); ++i) {
@@ -150,7 +157,6 @@ absl::Status MergeTable(const AggregateStates& states, GroupTable& from, GroupTa
   std::vector<uint32_t> rows(kBlock);
   std::iota(rows.begin(), rows.end(), 0);
   std::vector<uint8_t*> groups(kBlock);
-  std::string encoded;
   for (int64_t begin = 0; begin < from.size(); begin += kBlock) {
     const int64_t count = std::min(kBlock, from.size() - begin);
     bytes.clear();
@@ -167,9 +173,7 @@ absl::Status MergeTable(const AggregateStates& states, GroupTable& from, GroupTa
     into.FindOrInsert(keys, rows.data(), count, groups.data());
     for (int64_t i = 0; i < count; ++i) {
       *failed = from.row(begin + i);
-      encoded.clear();
-      states.Encode((*failed)->states(), DistinctIn::kState, &encoded);
-      WEIR_RETURN_IF_ERROR(states.Merge(groups[i], encoded, into.arena()));
+      WEIR_RETURN_IF_ERROR(states.MergeStates(groups[i], (*failed)->states(), into.arena()));
     }
   }
   return absl::OkStatus();
