@@ -140,9 +140,10 @@ struct SinkOp {
   int sink = 0;
 };
 
-// Port 1 of SourceOp, FilterOp, ProjectOp and PartialAggregateOp emits bad rows in this layout
-// (when the policy is kDeadLetter): topic text, partition integer, offset bigint, key bytea,
-// payload bytea, error text, received_at timestamptz.
+// Port 1 of SourceOp, FilterOp, ProjectOp, PartialAggregateOp and, in a source's vertex, of a
+// SinkOp whose table has NOT NULL columns emits bad rows in this layout (when the policy is
+// kDeadLetter): topic text, partition integer, offset bigint, key bytea, payload bytea, error text,
+// received_at timestamptz.
 Schema DeadLetterSchema();
 
 // An input of an operator: port `port` of operator `op` of the same vertex, or (op == -1) the

@@ -121,20 +121,23 @@ absl::StatusOr<std::vector<int>> QueryBinder::InsertTargets(const Insert& insert
 }
 
 absl::StatusOr<Expr> QueryBinder::Assign(const SelectNode& select, const BoundQuery& query,
-                                         int value, const Column& column) const {
+                                         int value, const Column& column) {
   const RelationColumn& from = query.output.columns[value];
   const int at = ItemPlace(select, value);
   const std::vector<Stage>& stages = query.aggregate.has_value() ? query.after : query.before;
   const Expr& item = stages.back().exprs[value];
-  if (!column.nullable && from.nullable) {
+  if (!column.nullable && item.kind == ExprKind::kLiteral && item.literal.is_null()) {
     return script_.Error(at,
-                         absl::StrCat("column ", column.name,
-                                      " is NOT NULL, but this value may be "
-                                      "NULL; write coalesce(",
-                                      from.name,
-                                      ", ...), filter with "
-                                      "WHERE ... IS NOT NULL, or declare the column without NOT "
-                                      "NULL"));
+                         absl::StrCat("column ", column.name, " is NOT NULL, but this is NULL"));
+  }
+  // NOT NULL is an expectation: a row from the source that breaks it is bad. Above an aggregation
+  // there is no such row to skip.
+  if (!column.nullable && from.nullable && query.aggregate.has_value()) {
+    warnings_.push_back(
+        {at, absl::StrCat("column ", column.name,
+                          " is NOT NULL, but this value may be "
+                          "NULL, and then the job fails; write coalesce(",
+                          from.name, ", ...), or leave such rows out with WHERE ... IS NOT NULL")});
   }
   if (from.untyped && item.kind == ExprKind::kLiteral) {
     ExprBinder binder(script_, query.output, "INSERT");

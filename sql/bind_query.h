@@ -33,6 +33,12 @@ class QueryBinder {
   // Checks a view that nothing has read yet.
   absl::Status CheckView(const View& view);
 
+  struct Warning {
+    int at;
+    std::string message;
+  };
+  const std::vector<Warning>& warnings() const { return warnings_; }
+
   // Names of the views read so far.
   const std::set<std::string>& views_read() const { return views_read_; }
 
@@ -66,11 +72,12 @@ class QueryBinder {
   absl::StatusOr<std::vector<int>> InsertTargets(const Insert& insert, const SinkTable& sink,
                                                  int values) const;
   absl::StatusOr<Expr> Assign(const SelectNode& select, const BoundQuery& query, int value,
-                              const Column& column) const;
+                              const Column& column);
 
   const Script& script_;
   const Catalog& catalog_;
   std::set<std::string> views_read_;
+  std::vector<Warning> warnings_;
   int depth_ = 0;
 };
 

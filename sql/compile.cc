@@ -133,6 +133,7 @@ absl::Status Compiler::AddInsert(const Insert& insert, int at) {
 }
 
 absl::Status Compiler::CheckUnread() {
+  for (const QueryBinder::Warning& warning : binder_.warnings()) Warn(warning.at, warning.message);
   for (size_t i = 0; i < catalog_.sources().size(); ++i) {
     const SourceTable& source = catalog_.sources()[i];
     if (sources_read_.count(static_cast<int>(i)) > 0) continue;

@@ -38,6 +38,11 @@ bool SameSchema(const Stage& project, const Schema& input, const Schema& output)
   return input == output;
 }
 
+bool HasNotNull(const Schema& schema) {
+  return std::any_of(schema.columns.begin(), schema.columns.end(),
+                     [](const Column& column) { return !column.nullable; });
+}
+
 class PlanBuilder {
  public:
   PlanBuilder(const Script& script, const Catalog& catalog) : script_(script), catalog_(catalog) {}
@@ -222,8 +227,8 @@ void PlanBuilder::AddSource(const SourceTable& source, std::vector<Branch>& bran
     chain.on_bad_row = source.on_bad_row;
     AddBranch(source, branch, std::move(chain));
   }
-  if (source.on_bad_row == BadRowPolicy::kDeadLetter) AddDeadLetters(vertex, source);
   AddSinkOperators(vertex);
+  if (source.on_bad_row == BadRowPolicy::kDeadLetter) AddDeadLetters(vertex, source);
 }
 
 void PlanBuilder::AddBranch(const SourceTable& source, Branch& branch, Chain chain) {
@@ -338,6 +343,7 @@ void PlanBuilder::AddSinkOperators(int vertex) {
     for (const Chain& chain : chains) spec.inputs.push_back(chain.last);
     if (chains.size() > 1) spec.insert = -1;
   }
+  ends_.erase(vertex);
 }
 
 void PlanBuilder::AddDeadLetters(int vertex, const SourceTable& source) {
@@ -349,11 +355,14 @@ void PlanBuilder::AddDeadLetters(int vertex, const SourceTable& source) {
   const int sink = static_cast<int>(plan_.sinks.size());
   plan_.sinks.push_back(std::move(spec));
   for (size_t i = 0; i < Operators(vertex).size(); ++i) {
+    const auto* table = std::get_if<SinkOp>(&Operators(vertex)[i].op);
+    if (table != nullptr && !HasNotNull(plan_.sinks[table->sink].schema)) continue;
     Chain letters;
     letters.vertex = vertex;
     letters.last = {static_cast<int>(i), 1};
     EndIn(sink, letters);
   }
+  AddSinkOperators(vertex);
 }
 
 }  // namespace

@@ -283,7 +283,7 @@ vertex 0 orders (reads)
       orderId AS id, NULL AS cents
   10 sink <- 6, 9
       big_orders
-  11 sink <- 0 port 1, 1 port 1, 2 port 1, 3 port 1, 4 port 1, 5 port 1, 6 port 1, 7 port 1, 8 port 1, 9 port 1
+  11 sink <- 0 port 1, 1 port 1, 2 port 1, 3 port 1, 4 port 1, 5 port 1, 6 port 1, 7 port 1, 8 port 1, 9 port 1, 10 port 1
       orders#dead_letter
   -> vertex 1, from 3: partial aggregates shuffled by key1, append
 
