@@ -14,10 +14,6 @@
 #include "worker/channel_sender.h"
 #include "worker/inbox.h"
 
-namespace grpc {
-class ServerBuilder;
-}
-
 namespace weir {
 
 // One channel of one generation of a job.
@@ -39,8 +35,9 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
 
-  // Adds the receiving service; before the server starts.
-  virtual void RegisterService(grpc::ServerBuilder* builder) = 0;
+  // Serves the receiving side at `address` (port 0 = any) until the end; once, before all else.
+  // Returns the port. FAILED_PRECONDITION when the address can't be listened on.
+  virtual absl::StatusOr<int> Listen(const std::string& address) = 0;
 
   // Frames of `key` go into `inbox` until Close. Rows are decoded with `schema`. The inbox must
   // outlive Close.
@@ -58,7 +55,7 @@ class Exchange {
   virtual std::unique_ptr<ChannelSender> Connect(const std::string& address, const ChannelKey& key,
                                                  ChannelFeedback feedback) = 0;
 
-  // Breaks all streams; no callback comes afterwards. Before the server shuts down.
+  // Breaks all streams and stops serving; no inbox is touched afterwards.
   virtual void Shutdown() = 0;
 
   struct Traffic {

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <set>
@@ -252,7 +253,22 @@ class RemoteSender : public ChannelSender {
 
 class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
  public:
-  void RegisterService(grpc::ServerBuilder* builder) override { builder->RegisterService(this); }
+  absl::StatusOr<int> Listen(const std::string& address) override {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(kFrameBytesMax);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("address ", address,
+                       " can't be listened on: it is in use or not of this machine; choose another "
+                       "with --listen"));
+    }
+    return port;
+  }
 
   void Open(const ChannelKey& key, std::shared_ptr<arrow::Schema> schema, Inbox* inbox) override {
     absl::MutexLock lock(&mutex_);
@@ -294,6 +310,7 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
       for (const std::shared_ptr<Feedbacks>& stream : streams_) stream->Close();
     }
     for (const auto& [address, link] : links) link->Break();
+    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
   Traffic traffic() const override {
@@ -416,6 +433,7 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
     return link;
   }
 
+  std::unique_ptr<grpc::Server> server_;
   std::atomic<int64_t> bytes_sent_{0};
   std::atomic<int64_t> bytes_received_{0};
   mutable absl::Mutex mutex_;

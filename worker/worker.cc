@@ -20,7 +20,6 @@
 #include "base/memory_budget.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "grpcpp/grpcpp.h"
 #include "operators/bad_rows.h"
 #include "worker/control.h"
 #include "worker/deployment.h"
@@ -116,7 +115,6 @@ class WorkerImpl : public Worker, public ControlHandler {
     slots_.clear();
     describe_io_.reset();
     io_.reset();  // finishes what tasks captured; its reports go nowhere
-    if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
   const std::string& address() const override { return address_; }
@@ -242,21 +240,8 @@ class WorkerImpl : public Worker, public ControlHandler {
   }
 
   absl::Status Listen() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.SetMaxReceiveMessageSize(64 << 20);
-    builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
-    exchange_->RegisterService(&builder);
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("address ", options_.listen,
-                       " can't be listened on: it is in use or not of this machine; choose another "
-                       "with --listen"));
-    }
     WEIR_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options_.listen));
-    address.port = port;
+    WEIR_ASSIGN_OR_RETURN(address.port, exchange_->Listen(options_.listen));
     address_ = options_.advertise.empty() ? ToString(address) : options_.advertise;
     return absl::OkStatus();
   }
@@ -356,7 +341,6 @@ class WorkerImpl : public Worker, public ControlHandler {
   std::unique_ptr<IoPool> io_;
   std::unique_ptr<IoPool> describe_io_;  // waits for brokers; checkpoints don't wait behind it
   std::unique_ptr<Exchange> exchange_;
-  std::unique_ptr<grpc::Server> server_;
   std::string address_;
   std::vector<std::unique_ptr<Slot>> slots_;
 

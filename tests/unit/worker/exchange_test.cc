@@ -4,7 +4,6 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "tests/unit/worker/channels_test.h"
 #include "worker/frame_codec.h"
@@ -41,7 +40,7 @@ class ExchangeTest : public ::testing::Test {
   void SetUp() override {
     receiver_ = MakeExchange();
     sender_ = MakeExchange();
-    Listen();
+    address_ = "127.0.0.1:" + std::to_string(*receiver_->Listen("127.0.0.1:0"));
     receiver_->Open(key_, EdgeTestSchema(), &inbox_);
   }
 
@@ -49,16 +48,6 @@ class ExchangeTest : public ::testing::Test {
     channel_.reset();
     sender_->Shutdown();
     receiver_->Shutdown();
-    server_->Shutdown(std::chrono::system_clock::now());
-  }
-
-  void Listen() {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    receiver_->RegisterService(&builder);
-    server_ = builder.BuildAndStart();
-    address_ = "127.0.0.1:" + std::to_string(port);
   }
 
   ChannelSender& Channel() {
@@ -81,7 +70,6 @@ class ExchangeTest : public ::testing::Test {
 
   const ChannelKey key_{"job-1", Generation(3), 0, 1, 0};
   std::unique_ptr<Exchange> receiver_, sender_;
-  std::unique_ptr<grpc::Server> server_;
   std::string address_;
   Signal pushed_, woken_, echoes_;
   std::atomic<int64_t> echoed_{0};
@@ -152,7 +140,6 @@ TEST_F(ExchangeTest, SendFailsOnceThePeerIsGone) {
   ASSERT_TRUE(Channel().Send(Watermark{EventTime{1}}).ok());
   ASSERT_TRUE(pushed_.AwaitAtLeast(1));
   receiver_->Shutdown();
-  server_->Shutdown(std::chrono::system_clock::now());
   ASSERT_TRUE(woken_.AwaitAtLeast(1)) << "nobody told the sender";
   absl::Status status;
   const absl::Time deadline = absl::Now() + kPatience;
@@ -160,6 +147,11 @@ TEST_F(ExchangeTest, SendFailsOnceThePeerIsGone) {
   }
   EXPECT_TRUE(IsPeerLost(status)) << status;
   EXPECT_TRUE(Channel().CanSend()) << "a broken channel must not look blocked";
+}
+
+TEST_F(ExchangeTest, RefusesAnAddressInUse) {
+  EXPECT_EQ(MakeExchange()->Listen(address_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(FrameCodec, RefusesTornBytes) {
