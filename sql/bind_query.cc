@@ -65,7 +65,14 @@ absl::StatusOr<BoundQuery> QueryBinder::BindSelect(const SelectNode& select, Sco
     return script_.Error(select.at, absl::StrCat("views and subqueries are nested more than ",
                                                  kNestingMax, " levels deep"));
   }
-  for (const CommonTable& table : select.with) scope.push_back(&table);
+  for (const CommonTable& table : select.with) {
+    for (const CommonTable& other : select.with) {
+      if (&other == &table) break;
+      if (!Matches(table.name, other.name.text)) continue;
+      return script_.Error(table.name.at, absl::StrCat("WITH names ", table.name.text, " twice"));
+    }
+    scope.push_back(&table);
+  }
   WEIR_ASSIGN_OR_RETURN(BoundQuery query, BindFrom(select.from, scope));
   if (select.where.has_value()) WEIR_RETURN_IF_ERROR(Where(*select.where, &query));
   if (HasAggregates(select)) {
@@ -74,8 +81,23 @@ absl::StatusOr<BoundQuery> QueryBinder::BindSelect(const SelectNode& select, Sco
     const Relation row = query.output;
     WEIR_RETURN_IF_ERROR(SelectList(select, row, nullptr, &query));
   }
+  WEIR_RETURN_IF_ERROR(CheckWith(select, scope));
   if (--depth_ > 0) ResolveUntyped(&query);
   return query;
+}
+
+// Nothing of a script goes unchecked, not even what nothing reads.
+absl::Status QueryBinder::CheckWith(const SelectNode& select, const Scope& scope) {
+  const size_t outer = scope.size() - select.with.size();
+  // The last first: it may read those before it.
+  for (size_t i = select.with.size(); i-- > 0;) {
+    if (with_read_.count(&select.with[i]) > 0) continue;
+    const Scope before(scope.begin(), scope.begin() + static_cast<int>(outer + i));
+    WEIR_RETURN_IF_ERROR(BindSelect(*select.with[i].select, before).status());
+    warnings_.push_back(
+        {select.with[i].name.at, absl::StrCat("nothing reads ", select.with[i].name.text)});
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<BoundQuery> QueryBinder::BindFrom(const FromItem& from, const Scope& scope) {
@@ -107,6 +129,7 @@ absl::StatusOr<BoundQuery> QueryBinder::BindFrom(const FromItem& from, const Sco
 absl::StatusOr<BoundQuery> QueryBinder::BindTable(const Name& name, const Scope& scope) {
   for (size_t i = scope.size(); i-- > 0;) {
     if (!Matches(name, scope[i]->name.text)) continue;
+    with_read_.insert(scope[i]);
     const Scope outer(scope.begin(), scope.begin() + static_cast<int>(i));
     WEIR_ASSIGN_OR_RETURN(BoundQuery query, BindSelect(*scope[i]->select, outer));
     if (!scope[i]->columns.empty()) {

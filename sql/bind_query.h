@@ -50,6 +50,7 @@ class QueryBinder {
   absl::StatusOr<BoundQuery> BindFrom(const FromItem& from, const Scope& scope);
   absl::StatusOr<BoundQuery> BindTable(const Name& name, const Scope& scope);
   absl::StatusOr<BoundQuery> BindSource(int index);
+  absl::Status CheckWith(const SelectNode& select, const Scope& scope);
   absl::Status Where(const AstExpr& where, BoundQuery* query);
   absl::Status Project(const SelectNode& select, BoundQuery* query);
   absl::Status Aggregate(const SelectNode& select, BoundQuery* query);
@@ -64,6 +65,16 @@ class QueryBinder {
   absl::Status Rename(const std::vector<std::string>& names, int at, std::string_view what,
                       BoundQuery* query) const;
   // bind_window.cc: tumble and hop.
+  struct WindowArgs {
+    const AstExpr* table = nullptr;
+    const AstExpr* time = nullptr;
+    const AstExpr* slide = nullptr;  // of hop only
+    const AstExpr* size = nullptr;
+    const AstExpr* origin = nullptr;  // may be left out
+  };
+  absl::Status ReadWindowArgs(const AstExpr& call, WindowArgs* out) const;
+  absl::StatusOr<WindowSpec> ReadWindow(const WindowArgs& args) const;
+  absl::Status AddWindowColumns(int at, BoundQuery* query) const;
   absl::StatusOr<BoundQuery> BindWindow(const FromItem& from, const Scope& scope);
   absl::StatusOr<int64_t> WindowDuration(const AstExpr& ast, std::string_view what) const;
   absl::StatusOr<int64_t> WindowOrigin(const AstExpr& ast) const;
@@ -78,6 +89,7 @@ class QueryBinder {
   const Catalog& catalog_;
   std::set<std::string> views_read_;
   std::vector<Warning> warnings_;
+  std::set<const CommonTable*> with_read_;
   int depth_ = 0;
 };
 

@@ -19,21 +19,57 @@ namespace {
 constexpr int64_t kPanesMax = 10'000;
 constexpr int64_t kWindowMicrosMin = 1'000;
 
-struct WindowArgs {
-  const AstExpr* table = nullptr;
-  const AstExpr* time = nullptr;
-  const AstExpr* slide = nullptr;
-  const AstExpr* size = nullptr;
-  const AstExpr* origin = nullptr;
-};
-
 int64_t FloorModulo(int64_t value, int64_t divisor) {
   const int64_t rest = value % divisor;
   return rest < 0 ? rest + divisor : rest;
 }
 
+absl::Status RefuseFunction(const Script& script, const AstExpr& call) {
+  if (call.text == "session" || call.text == "cumulate") {
+    return script.Error(call.at, absl::StrCat("window function ", call.text,
+                                              " isn't supported yet; "
+                                              "there are tumble and hop"));
+  }
+  const std::vector<std::string> names = {"tumble", "hop"};
+  const std::string near = NearestSpelling(call.text, names);
+  return script.Error(call.at,
+                      absl::StrCat("window function ", call.text, " doesn't exist; ",
+                                   near.empty() ? "there are tumble(table, time, size) and "
+                                                  "hop(table, time, slide, size)"
+                                                : absl::StrCat("did you mean ", near, "?")));
+}
+
+}  // namespace
+
+absl::StatusOr<BoundQuery> QueryBinder::BindWindow(const FromItem& from, const Scope& scope) {
+  const AstExpr& call = from.function;
+  if (call.text != "hop" && call.text != "tumble") return RefuseFunction(script_, call);
+  if (call.star || call.distinct || call.filter != nullptr) {
+    return script_.Error(call.at, "*, DISTINCT and FILTER are for aggregates");
+  }
+  WindowArgs args;
+  WEIR_RETURN_IF_ERROR(ReadWindowArgs(call, &args));
+  BoundQuery query;
+  if (args.table->kind == AstKind::kSubquery) {
+    WEIR_ASSIGN_OR_RETURN(query, BindSelect(*args.table->select, scope));
+  } else if (args.table->kind == AstKind::kColumn && args.table->path.size() == 1) {
+    WEIR_ASSIGN_OR_RETURN(query, BindTable(args.table->path[0], scope));
+    query.output.alias = args.table->path[0].text;
+  } else {
+    return script_.Error(args.table->at,
+                         absl::StrCat("the first argument of ", call.text,
+                                      " is a table, a view, or a SELECT in parentheses"));
+  }
+  WEIR_RETURN_IF_ERROR(CheckEventTime(*args.time, query));
+  WEIR_ASSIGN_OR_RETURN(query.window, ReadWindow(args));
+  query.window_at = call.at;
+  WEIR_RETURN_IF_ERROR(AddWindowColumns(args.table->at, &query));
+  return query;
+}
+
 // Arguments by position, then by name (size => INTERVAL '...').
-absl::Status ReadArgs(const Script& script, const AstExpr& call, bool hop, WindowArgs* out) {
+absl::Status QueryBinder::ReadWindowArgs(const AstExpr& call, WindowArgs* out) const {
+  const bool hop = call.text == "hop";
   const std::string usage =
       hop ? "hop(table, time, slide, size[, origin])" : "tumble(table, time, size[, origin])";
   struct Slot {
@@ -56,110 +92,76 @@ absl::Status ReadArgs(const Script& script, const AstExpr& call, bool hop, Windo
       slot = &slots[position++];
     }
     if (slot == nullptr || *slot->value != nullptr) {
-      return script.Error(arg.at, absl::StrCat("this argument is too much; write ", usage));
+      return script_.Error(arg.at, absl::StrCat("this argument is too much; write ", usage));
     }
     *slot->value = arg.kind == AstKind::kNamedArg ? &arg.args[0] : &arg;
   }
   for (const Slot& slot : slots) {
     if (*slot.value != nullptr || slot.optional) continue;
-    return script.Error(call.at, absl::StrCat(call.text, " lacks its argument ",
-                                              AbslView(slot.name), "; write ", usage));
+    return script_.Error(call.at, absl::StrCat(call.text, " lacks its argument ",
+                                               AbslView(slot.name), "; write ", usage));
   }
   return absl::OkStatus();
 }
 
-absl::Status RefuseFunction(const Script& script, const AstExpr& call) {
-  if (call.text == "session" || call.text == "cumulate") {
-    return script.Error(call.at, absl::StrCat("window function ", call.text,
-                                              " isn't supported yet; "
-                                              "there are tumble and hop"));
-  }
-  const std::vector<std::string> names = {"tumble", "hop"};
-  const std::string near = NearestSpelling(call.text, names);
-  return script.Error(call.at,
-                      absl::StrCat("window function ", call.text, " doesn't exist; ",
-                                   near.empty() ? "there are tumble(table, time, size) and "
-                                                  "hop(table, time, slide, size)"
-                                                : absl::StrCat("did you mean ", near, "?")));
-}
-
-}  // namespace
-
-absl::StatusOr<BoundQuery> QueryBinder::BindWindow(const FromItem& from, const Scope& scope) {
-  const AstExpr& call = from.function;
-  const bool hop = call.text == "hop";
-  if (!hop && call.text != "tumble") return RefuseFunction(script_, call);
-  if (call.star || call.distinct || call.filter != nullptr) {
-    return script_.Error(call.at, "*, DISTINCT and FILTER are for aggregates");
-  }
-  WindowArgs args;
-  WEIR_RETURN_IF_ERROR(ReadArgs(script_, call, hop, &args));
-  BoundQuery query;
-  if (args.table->kind == AstKind::kSubquery) {
-    WEIR_ASSIGN_OR_RETURN(query, BindSelect(*args.table->select, scope));
-  } else if (args.table->kind == AstKind::kColumn && args.table->path.size() == 1) {
-    WEIR_ASSIGN_OR_RETURN(query, BindTable(args.table->path[0], scope));
-    query.output.alias = args.table->path[0].text;
-  } else {
-    return script_.Error(args.table->at,
-                         absl::StrCat("the first argument of ", call.text,
-                                      " is a table, a view, or a SELECT in parentheses"));
-  }
-  WEIR_RETURN_IF_ERROR(CheckEventTime(*args.time, query));
+absl::StatusOr<WindowSpec> QueryBinder::ReadWindow(const WindowArgs& args) const {
   WindowSpec window;
   WEIR_ASSIGN_OR_RETURN(window.size_us, WindowDuration(*args.size, "size"));
   window.slide_us = window.size_us;
-  if (hop) {
+  if (args.slide != nullptr) {
     WEIR_ASSIGN_OR_RETURN(window.slide_us, WindowDuration(*args.slide, "slide"));
   }
+  const std::string size = DurationText(window.size_us);
+  const std::string slide = DurationText(window.slide_us);
   if (window.slide_us > window.size_us) {
     return script_.Error(
         args.slide->at,
-        absl::StrCat("the slide, ", DurationText(window.slide_us), ", is longer than the size, ",
-                     DurationText(window.size_us),
+        absl::StrCat("the slide, ", slide, ", is longer than the size, ", size,
                      ": rows between two windows would belong to none; the order is "
                      "hop(table, time, slide, size)"));
   }
-  if (window.size_us / window.pane_us() > kPanesMax) {
-    return script_.Error(args.size->at,
-                         absl::StrCat("a window of ", DurationText(window.size_us), " every ",
-                                      DurationText(window.slide_us), " is made of ",
-                                      window.size_us / window.pane_us(), " panes of ",
-                                      DurationText(window.pane_us()), "; at most ", kPanesMax,
-                                      " are accepted: choose a slide that divides the size"));
+  const int64_t panes = window.size_us / window.pane_us();
+  if (panes > kPanesMax) {
+    return script_.Error(
+        args.size->at,
+        absl::StrCat("a window of ", size, " every ", slide, " is made of ", panes, " panes of ",
+                     DurationText(window.pane_us()), "; at most ", kPanesMax,
+                     " are accepted: choose a slide that divides the size"));
   }
   if (args.origin != nullptr) {
     WEIR_ASSIGN_OR_RETURN(const int64_t origin, WindowOrigin(*args.origin));
     window.origin_us = FloorModulo(origin, window.slide_us);
   }
-  query.window = window;
-  query.window_at = call.at;
+  return window;
+}
+
+absl::Status QueryBinder::AddWindowColumns(int at, BoundQuery* query) const {
+  std::vector<RelationColumn>& columns = query->output.columns;
   Stage project{Stage::Kind::kProject, {}, {}};
-  for (size_t i = 0; i < query.output.columns.size(); ++i) {
-    const RelationColumn& column = query.output.columns[i];
+  for (const RelationColumn& column : columns) {
     const bool taken = absl::EqualsIgnoreCase(column.name, "window_start") ||
                        absl::EqualsIgnoreCase(column.name, "window_end");
     if (taken) {
-      return script_.Error(args.table->at,
-                           absl::StrCat(query.output.alias, " has a column ", column.name,
-                                        " already; rename it in a view"));
+      return script_.Error(at, absl::StrCat(query->output.alias, " has a column ", column.name,
+                                            " already; rename it in a view"));
     }
-    project.exprs.push_back(ColumnExpr(static_cast<int>(i), column.type));
+    project.exprs.push_back(ColumnExpr(static_cast<int>(project.exprs.size()), column.type));
     project.names.push_back(column.name);
   }
+  const DataType timestamptz = DataType::Of(TypeKind::kTimestamptz);
   const auto add = [&](const char* name, const char* marker, ColumnRole role) {
     Expr expr;
     expr.kind = ExprKind::kCall;
-    expr.type = DataType::Of(TypeKind::kTimestamptz);
+    expr.type = timestamptz;
     expr.function = marker;
     project.exprs.push_back(std::move(expr));
     project.names.push_back(name);
-    query.output.columns.push_back({name, DataType::Of(TypeKind::kTimestamptz), false, role});
+    columns.push_back({name, timestamptz, false, role});
   };
   add("window_start", kWindowStartMarker, ColumnRole::kWindowStart);
   add("window_end", kWindowEndMarker, ColumnRole::kWindowEnd);
-  query.before.push_back(std::move(project));
-  return query;
+  query->before.push_back(std::move(project));
+  return absl::OkStatus();
 }
 
 absl::Status QueryBinder::CheckEventTime(const AstExpr& ast, const BoundQuery& query) const {

@@ -1,5 +1,6 @@
 #include "sql/compile.h"
 
+#include <algorithm>
 #include <set>
 #include <variant>
 
@@ -32,8 +33,11 @@ class Compiler {
   absl::Status Set(const OptionDefinition& option);
   absl::Status AddInsert(const Insert& insert, int at);
   absl::Status CheckUnread();
+  // Once: what a view holds is bound wherever it is read.
   void Warn(int at, std::string_view message) {
-    result_.warnings.push_back(absl::StrCat(script_.Place(at), ": ", AbslView(message)));
+    std::string warning = absl::StrCat(script_.Place(at), ": ", AbslView(message));
+    std::vector<std::string>& all = result_.warnings;
+    if (std::find(all.begin(), all.end(), warning) == all.end()) all.push_back(std::move(warning));
   }
   void AnnounceNames(const std::vector<Statement>& statements, size_t from);
 

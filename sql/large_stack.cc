@@ -11,7 +11,7 @@ namespace {
 
 // libpg_query takes about 2 KB of stack a level when it writes its tree; kStatementTokensMax levels
 // fit many times, with a sanitizer's larger frames too.
-constexpr size_t kStackBytes = size_t{512} << 20;
+constexpr size_t kStackBytes = size_t{256} << 20;
 
 void* Run(void* work) {
   (*static_cast<absl::FunctionRef<void()>*>(work))();

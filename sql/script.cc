@@ -69,6 +69,8 @@ std::string UnfilledMessage(std::string_view name,
 absl::StatusOr<Script> Script::Fill(std::string_view text,
                                     const std::map<std::string, std::string>& variables) {
   Script script;
+  // Some editors put a byte order mark in front.
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
   if (text.size() > kScriptBytesMax) {
     return absl::InvalidArgumentError(absl::StrCat("the script has ", text.size(),
                                                    " bytes; at most ", kScriptBytesMax,

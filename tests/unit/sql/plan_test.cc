@@ -204,12 +204,13 @@ TEST(CompileScript, WarnsOfWhatIsUnused) {
       "CREATE TABLE o (a TEXT) WITH (connector='delta', path='o', late_path='late');\n"
       "CREATE TABLE p (a TEXT) WITH (connector='delta', path='p');\n"
       "CREATE VIEW v AS SELECT a FROM u;\n"
-      "INSERT INTO o SELECT a FROM t;");
+      "INSERT INTO o WITH x AS (SELECT a FROM t), y AS (SELECT a FROM x) SELECT a FROM t;");
   ASSERT_TRUE(compiled.ok()) << compiled.status();
   EXPECT_EQ(
       compiled->warnings,
       (std::vector<std::string>{
-          "line 2, column 14: no INSERT reads table u", "line 5, column 13: nothing reads view v",
+          "line 6, column 44: nothing reads y", "line 2, column 14: no INSERT reads table u",
+          "line 5, column 13: nothing reads view v",
           "line 3, column 14: late_path of o stays empty: rows are late only for windows, and "
           "no INSERT into it has one",
           "line 4, column 14: no INSERT writes table p"}));

@@ -248,6 +248,12 @@ TEST(RefusedQueries, ViewsAndScripts) {
            "line 4, column 1: WITH RECURSIVE isn't supported"},
           {R"(INSERT INTO o WITH x AS MATERIALIZED (SELECT * FROM t) SELECT id, n FROM x)",
            "line 4, column 20: MATERIALIZED isn't supported: leave it out"},
+          {R"(INSERT INTO o WITH x AS (SELECT idd FROM t) SELECT id, n FROM t)",
+           "line 4, column 33: column idd doesn't exist in t; did you mean id?"},
+          {R"(INSERT INTO o WITH x AS (SELECT id FROM t), X AS (SELECT id FROM t) SELECT id, n FROM t)",
+           "line 4, column 45: WITH names X twice"},
+          {R"(INSERT INTO o WITH x AS (SELECT id FROM y), y AS (SELECT id FROM t) SELECT id, n FROM t)",
+           "line 4, column 41: table y doesn't exist; declare it with CREATE TABLE ... WITH (...)"},
       });
 }
 

@@ -92,6 +92,8 @@ TEST(RefusedWindows, Aggregations) {
           {R"(INSERT INTO o SELECT id, tumble(n) FROM t)",
            "line 4, column 26: tumble stands in FROM: FROM tumble(table, column, INTERVAL '5 "
            "minutes')"},
+          {R"(CREATE VIEW v AS SELECT id AS window_start, ts FROM t; INSERT INTO o SELECT 'a', count(*) FROM tumble(v, ts, '1 minute') GROUP BY window_end)",
+           "line 4, column 103: v has a column window_start already; rename it in a view"},
       });
 }
 

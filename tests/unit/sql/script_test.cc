@@ -63,6 +63,11 @@ TEST(Script, ColumnsCountCharacters) {
   EXPECT_EQ(ErrorOf("/*\n😀 */ SELEC").substr(0, 16), "line 2, column 6");
 }
 
+TEST(Script, SkipsAByteOrderMark) {
+  EXPECT_EQ(Filled("\xEF\xBB\xBFSELECT 1", {}), "SELECT 1");
+  EXPECT_EQ(ErrorOf("\xEF\xBB\xBF SELEC").substr(0, 16), "line 1, column 2");
+}
+
 TEST(Script, RefusesWhatIsNoText) {
   EXPECT_EQ(ErrorOf(std::string("SET\0", 4)),
             "line 1, column 4: the script holds a NUL byte: is it a text file?");
