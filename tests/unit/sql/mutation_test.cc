@@ -47,7 +47,7 @@ TEST(Mutations, OfWords) {
   const auto pick = [&](size_t n) {
     return std::uniform_int_distribution<size_t>(0, n - 1)(random);
   };
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 500; ++round) {
     std::vector<std::string> mutated = words;
     for (size_t edits = 1 + pick(3); edits > 0; --edits) {
       const size_t at = pick(mutated.size());
@@ -76,7 +76,7 @@ TEST(Mutations, OfBytes) {
   const uint32_t seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
-  for (int round = 0; round < 1500; ++round) {
+  for (int round = 0; round < 500; ++round) {
     std::string script = whole;
     const size_t at = random() % script.size();
     switch (random() % 3) {
