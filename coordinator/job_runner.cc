@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "base/status_macros.h"
 #include "coordinator/event_loop.h"
+#include "coordinator/job_log_io.h"
 
 namespace weir {
 namespace {
@@ -54,29 +54,12 @@ JobState EndState(JobEnd how) {
 
 }  // namespace
 
-// The job's log as the pool sees it: its own fold, since appends run beside the machine.
-struct JobRunner::LogIo {
-  LogIo(BlobStore* blobs, const JobId& job, JobLogState s, IoPool* pool)
-      : log(blobs, job), state(std::move(s)), strand(pool) {}
-  JobLog log;
-  JobLogState state;
+// The log and the strand that it is used on.
+struct JobRunner::LogStrand {
+  LogStrand(const JobRunnerDeps& deps, const JobId& job, JobLogState log)
+      : io(deps.blobs, deps.clock, job, std::move(log)), strand(deps.pool) {}
+  JobLogIo io;
   Strand strand;
-
-  absl::StatusOr<int64_t> Append(const LogRecord& record) {
-    const bool is_checkpoint = std::holds_alternative<Manifest>(record.body);
-    if (is_checkpoint) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_publish"));
-    if (std::holds_alternative<EndedRecord>(record.body)) {
-      WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_ended_record"));
-    }
-    // After an error behind a successful append the machine repeats the record, which then stands
-    // there already.
-    if (applied_id == record.id) return state.tail;
-    absl::StatusOr<int64_t> n = log.Append(record, &state);
-    if (n.ok()) applied_id = record.id;
-    if (is_checkpoint && n.ok()) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.after_publish"));
-    return n;
-  }
-  std::string applied_id;
 };
 
 JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool took_over,
@@ -87,7 +70,7 @@ JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool 
     shown_state_ = state();
     return;
   }
-  io_ = std::make_shared<LogIo>(deps->blobs, id_, log, deps->pool);
+  log_ = std::make_shared<LogStrand>(*deps, id_, log);
   machine_.emplace(std::move(log), took_over, Facts(), std::move(options), deps->random);
 }
 
@@ -129,13 +112,14 @@ void JobRunner::ArmTimer() {
 // ---- Log and sources
 
 void JobRunner::Do(const AppendAction& action) {
-  io_->strand.Run([io = io_, record = action.record, id = id_, deliver = deps_->deliver] {
-    const absl::StatusOr<int64_t> n = io->Append(record);
+  log_->strand.Run([log = log_, record = action.record, id = id_, deliver = deps_->deliver] {
+    const absl::StatusOr<int64_t> n = log->io.Append(record);
     if (!n.ok()) {
       WEIR_LOG(kWarning, "append to the job log failed", {"job", id},
                {"error", n.status().ToString()});
     }
     deliver(id, AppendedEvent{n.status(), n.ok() ? *n : 0});
+    if (n.ok()) log->io.TidyUp();
   });
 }
 

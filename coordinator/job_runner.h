@@ -76,7 +76,7 @@ class JobRunner {
   void UpdateGauges();
 
  private:
-  struct LogIo;
+  struct LogStrand;
   static constexpr size_t kDurationsKept = 100;
 
   JobFacts Facts() const;
@@ -105,7 +105,7 @@ class JobRunner {
   const JobId id_;
   JobLogState ended_log_;              // of a job that had ended before this process
   std::optional<JobMachine> machine_;  // of any other
-  std::shared_ptr<LogIo> io_;          // shared with appends under way
+  std::shared_ptr<LogStrand> log_;     // shared with appends under way
   std::vector<SlotRef> deployed_;      // where the current generation's tasks are
   int64_t armed_us_;                   // the earliest timer set
   JobState shown_state_ = JobState::kCreated;

@@ -138,6 +138,13 @@ absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
   record.id = RandomHex(*deps.random, 32);
   record.written_ms = spec.submitted_ms;
   record.body = std::move(spec);
+  // A record that no coordinator could read again would lose the job at the next start.
+  if (const auto readable = DecodeLogRecord(EncodeLogRecord(record)); !readable.ok()) {
+    return ApiError(absl::StatusCode::kInternal, kReasonScript,
+                    absl::StrCat("the plan of this script can't be stored, which is a mistake of "
+                                 "weir's: ",
+                                 readable.status().message()));
+  }
   result.id = absl::StrCat(args.name, "-", RandomHex(*deps.random, 8));
   const absl::StatusOr<int64_t> n = JobLog(deps.blobs, result.id).Append(record, &result.log);
   if (n.ok()) return absl::OkStatus();

@@ -1,15 +1,4 @@
-// A log record as bytes:
-//
-//   record  := body trailer
-//   body    := protobuf weir.v1.LogRecord, serialised deterministically
-//   trailer := format:u32 length:u32 crc:u32 magic:"WLOG"      (little-endian, 16 bytes)
-//
-// `length` is that of the body, `crc` the CRC-32C of body, format and length. The trailer comes
-// last, so that a file cut short never looks complete. Deterministic, because a record whose append
-// has an unknown outcome is retried with identical bytes.
-#include <array>
-#include <cstdint>
-#include <cstring>
+// Log records to protobuf and back; how the bytes are framed is in codec_frame.h.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,52 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "model/wire.h"
+#include "state/checkpoint/codec_frame.h"
+#include "state/checkpoint/codec_records.h"
 #include "state/checkpoint/job_log.h"
 #include "weir/v1/checkpoint.pb.h"
 
 namespace weir {
 namespace {
 
-constexpr uint32_t kRecordFormat = 1;
 constexpr int32_t kManifestFormat = 1;
-constexpr size_t kTrailerBytes = 16;
-constexpr std::string_view kMagic = "WLOG";
-
-constexpr std::array<uint32_t, 256> MakeCrcTable() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t crc = i;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0);
-    table[i] = crc;
-  }
-  return table;
-}
-
-// Castagnoli's polynomial, as in RFC 3720.
-uint32_t Crc32c(std::string_view bytes) {
-  static constexpr std::array<uint32_t, 256> kTable = MakeCrcTable();
-  uint32_t crc = 0xffffffffu;
-  for (const char byte : bytes)
-    crc = kTable[(crc ^ static_cast<uint8_t>(byte)) & 0xff] ^ (crc >> 8);
-  return ~crc;
-}
-
-void AppendU32(uint32_t value, std::string* out) {
-  for (int shift = 0; shift < 32; shift += 8) out->push_back(static_cast<char>(value >> shift));
-}
-
-uint32_t ReadU32(std::string_view bytes) {
-  uint32_t value = 0;
-  for (int i = 3; i >= 0; --i) value = (value << 8) | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
-absl::Status Torn(const char* what) {
-  return absl::DataLossError(absl::StrCat("the log record is damaged: ", what));
-}
 
 // A manifest and a task's snapshot are made of the same parts, so model/wire.h converts them.
 void Write(const Manifest& manifest, v1::Manifest* out) {
@@ -217,49 +170,31 @@ absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
 
 }  // namespace
 
+void ToProto(const LogRecord& record, v1::LogRecord* out) {
+  out->set_id(record.id);
+  out->set_written_ms(record.written_ms);
+  std::visit(WriteBody{out}, record.body);
+}
+
+absl::StatusOr<LogRecord> FromProto(v1::LogRecord* in) {
+  absl::StatusOr<LogRecord> record = Read(in);
+  if (record.ok() || absl::IsDataLoss(record.status())) return record;
+  return absl::DataLossError(record.status().message());
+}
+
 std::string EncodeLogRecord(const LogRecord& record) {
   v1::LogRecord wire;
-  wire.set_id(record.id);
-  wire.set_written_ms(record.written_ms);
-  std::visit(WriteBody{&wire}, record.body);
-
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    WEIR_CHECK(wire.SerializeToCodedStream(&coded), "log record ", record.id);
-  }
-  const auto length = static_cast<uint32_t>(bytes.size());
-  AppendU32(kRecordFormat, &bytes);
-  AppendU32(length, &bytes);
-  AppendU32(Crc32c(bytes), &bytes);
-  bytes += kMagic;
-  return bytes;
+  ToProto(record, &wire);
+  return Seal(wire, kRecordMagic);
 }
 
 absl::StatusOr<LogRecord> DecodeLogRecord(std::string_view bytes) {
-  if (bytes.size() < kTrailerBytes) return Torn("it is shorter than its trailer");
-  const std::string_view trailer = bytes.substr(bytes.size() - kTrailerBytes);
-  if (trailer.substr(12) != kMagic) return Torn("its trailer is missing");
-  if (Crc32c(bytes.substr(0, bytes.size() - 8)) != ReadU32(trailer.substr(8))) {
-    return Torn("its checksum doesn't match");
-  }
-  const uint32_t format = ReadU32(trailer);
-  if (format != kRecordFormat) {
-    return absl::DataLossError(absl::StrCat("the log record has format ", format,
-                                            "; this version of weir reads format ", kRecordFormat,
-                                            ": run the version that wrote it, or a newer one"));
-  }
-  const std::string_view body = bytes.substr(0, bytes.size() - kTrailerBytes);
-  if (body.size() != ReadU32(trailer.substr(4))) return Torn("its length doesn't match");
+  WEIR_ASSIGN_OR_RETURN(const std::string_view body, Unseal(bytes, kRecordMagic));
   v1::LogRecord wire;
   if (!wire.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
-    return Torn("its body doesn't parse");
+    return absl::DataLossError("the log record is damaged: its body doesn't parse");
   }
-  absl::StatusOr<LogRecord> record = Read(&wire);
-  if (record.ok() || absl::IsDataLoss(record.status())) return record;
-  return absl::DataLossError(record.status().message());
+  return FromProto(&wire);
 }
 
 }  // namespace weir

@@ -18,6 +18,8 @@ constexpr char kJobsPrefix[] = "jobs/";
 
 std::string LogPrefix(const JobId& job) { return absl::StrCat(kJobsPrefix, job, "/log/"); }
 
+std::string FoldPrefix(const JobId& job) { return absl::StrCat(kJobsPrefix, job, "/fold/"); }
+
 absl::Status Damaged(const std::string& name, const absl::Status& status) {
   return absl::DataLossError(absl::StrCat(name, ": ", status.message()));
 }
@@ -65,13 +67,19 @@ std::string LogRecordName(const JobId& job, int64_t n) {
   return absl::StrCat(LogPrefix(job), absl::StrFormat("%020d", n));
 }
 
+std::string LogFoldName(const JobId& job, int64_t n) {
+  return absl::StrCat(FoldPrefix(job), absl::StrFormat("%020d", n));
+}
+
 absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs) {
   WEIR_ASSIGN_OR_RETURN(const auto entries, blobs->List(kJobsPrefix, ""));
   std::set<JobId> jobs;
   for (const BlobStore::Entry& entry : entries) {
     const absl::string_view rest = absl::string_view(entry.name).substr(sizeof(kJobsPrefix) - 1);
     const size_t slash = rest.find('/');
-    if (slash == rest.npos || !absl::StartsWith(rest.substr(slash), "/log/")) continue;
+    if (slash == rest.npos) continue;
+    const absl::string_view inside = rest.substr(slash);
+    if (!absl::StartsWith(inside, "/log/") && !absl::StartsWith(inside, "/fold/")) continue;
     jobs.emplace(rest.substr(0, slash));
   }
   return std::vector<JobId>(jobs.begin(), jobs.end());
@@ -79,7 +87,22 @@ absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs) {
 
 JobLog::JobLog(BlobStore* blobs, JobId job) : blobs_(blobs), job_(std::move(job)) {}
 
+absl::Status JobLog::LoadFold(JobLogState* state) {
+  WEIR_ASSIGN_OR_RETURN(const auto folds, blobs_->List(FoldPrefix(job_), ""));
+  if (folds.empty()) return absl::OkStatus();
+  const std::string& name = folds.back().name;
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs_->Get(name));
+  absl::StatusOr<JobLogState> fold = DecodeFold(bytes);
+  if (!fold.ok()) return Damaged(name, fold.status());
+  if (LogFoldName(job_, fold->tail) != name) {
+    return Damaged(name, absl::DataLossError(absl::StrCat("it ends at record ", fold->tail)));
+  }
+  *state = *std::move(fold);
+  return absl::OkStatus();
+}
+
 absl::Status JobLog::CatchUp(JobLogState* state) {
+  if (state->tail == 0) WEIR_RETURN_IF_ERROR(LoadFold(state));
   const std::string after = state->tail == 0 ? "" : LogRecordName(job_, state->tail);
   WEIR_ASSIGN_OR_RETURN(const auto entries, blobs_->List(LogPrefix(job_), after));
   if (entries.empty() && state->tail == 0) {
@@ -111,8 +134,44 @@ absl::StatusOr<int64_t> JobLog::Append(const LogRecord& record, JobLogState* sta
     return absl::UnavailableError(
         absl::StrCat(next, " can't be checked: ", newer.status().message()));
   }
+  // So does a fold from here on: ours may have landed where older records were removed.
+  const auto folds = blobs_->List(FoldPrefix(job_), LogFoldName(job_, n - 1));
+  if (!folds.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat(FoldPrefix(job_), " can't be checked: ", folds.status().message()));
+  }
+  if (!folds->empty()) return absl::AbortedError(absl::StrCat(next, " is folded already"));
   WEIR_RETURN_IF_ERROR(Apply(n, record, state));
   return n;
+}
+
+absl::Status JobLog::KeepFold(const JobLogState& state) {
+  const absl::Status put = blobs_->PutIfAbsent(LogFoldName(job_, state.tail), EncodeFold(state));
+  return absl::IsAlreadyExists(put) ? absl::OkStatus() : put;
+}
+
+absl::Status JobLog::RemoveFolded(int64_t before_ms) {
+  WEIR_ASSIGN_OR_RETURN(const auto folds, blobs_->List(FoldPrefix(job_), ""));
+  // The newest fold that is old enough; recovery begins there or later.
+  int64_t tail = 0;
+  for (const BlobStore::Entry& entry : folds) {
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs_->Get(entry.name));
+    const absl::StatusOr<JobLogState> fold = DecodeFold(bytes);
+    if (!fold.ok()) return Damaged(entry.name, fold.status());
+    if (fold->last_written_ms < before_ms) tail = fold->tail;
+  }
+  if (tail == 0) return absl::OkStatus();
+  // Oldest first: what remains is always without gaps.
+  WEIR_ASSIGN_OR_RETURN(const auto records, blobs_->List(LogPrefix(job_), ""));
+  for (const BlobStore::Entry& entry : records) {
+    if (entry.name > LogRecordName(job_, tail)) break;
+    WEIR_RETURN_IF_ERROR(blobs_->Delete(entry.name));
+  }
+  for (const BlobStore::Entry& entry : folds) {
+    if (entry.name >= LogFoldName(job_, tail)) break;
+    WEIR_RETURN_IF_ERROR(blobs_->Delete(entry.name));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace weir

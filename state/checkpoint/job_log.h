@@ -1,5 +1,8 @@
 // The durable record of a job (DESIGN section 8): blobs jobs/<job>/log/<20-digit n>, n from 1, each
 // created only if absent. A job's state is the fold of its log.
+//
+// Now and then the fold itself is kept, as jobs/<job>/fold/<20-digit n>: what the records up to n
+// amount to. Recovery begins with the newest one, so that older records can go.
 #ifndef WEIR_STATE_CHECKPOINT_JOB_LOG_H_
 #define WEIR_STATE_CHECKPOINT_JOB_LOG_H_
 
@@ -109,7 +112,8 @@ class JobLog {
   JobLog(BlobStore* blobs, JobId job);
 
   // Reads everything behind state->tail and applies it. NOT_FOUND when the log has no record at
-  // all; DATA_LOSS naming the blob when a record can't be decoded or is missing.
+  // all; DATA_LOSS naming the blob when a record can't be decoded or is missing. A `state` at the
+  // beginning starts from the newest fold.
   absl::Status CatchUp(JobLogState* state);
 
   // Appends at state->tail + 1 and applies. An unknown outcome is retried with identical bytes and
@@ -123,7 +127,18 @@ class JobLog {
   //   DATA_LOSS     what stands there can't be decoded
   absl::StatusOr<int64_t> Append(const LogRecord& record, JobLogState* state);
 
+  // Keeps the fold of the records up to state.tail. Whoever gets there first wins: all would write
+  // the same.
+  absl::Status KeepFold(const JobLogState& state);
+  // Deletes records and folds that nobody needs: those before the newest fold whose last record was
+  // written before `before_ms`. That is much longer ago than any process can be paused; one that
+  // was all the same finds a newer fold when it appends, and stops.
+  absl::Status RemoveFolded(int64_t before_ms);
+
  private:
+  // Sets `state` to the newest fold, or leaves it alone when there is none.
+  absl::Status LoadFold(JobLogState* state);
+
   BlobStore* const blobs_;
   const JobId job_;
 };
@@ -134,6 +149,9 @@ inline constexpr int kAppendAttempts = 3;
 // Name of record `n` of `job` in the blob store.
 std::string LogRecordName(const JobId& job, int64_t n);
 
+// Name of the fold of records up to `n`.
+std::string LogFoldName(const JobId& job, int64_t n);
+
 // All jobs that have a log.
 absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs);
 
@@ -141,6 +159,9 @@ absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs);
 std::string EncodeLogRecord(const LogRecord& record);
 // DATA_LOSS when the bytes are torn, altered or of a newer format.
 absl::StatusOr<LogRecord> DecodeLogRecord(std::string_view bytes);
+// Likewise for a fold.
+std::string EncodeFold(const JobLogState& state);
+absl::StatusOr<JobLogState> DecodeFold(std::string_view bytes);
 
 }  // namespace weir
 

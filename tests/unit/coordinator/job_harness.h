@@ -37,6 +37,8 @@ inline JobSpec TestSpec(bool bounded = false) {
   source_op.op = source;
   FinalAggregateOp aggregate;
   aggregate.spec.state_id = "agg";
+  aggregate.spec.window = {60'000'000, 60'000'000, 0};
+  aggregate.spec.time_column = 0;
   OperatorSpec final_op;
   final_op.id = "final";
   final_op.op = aggregate;

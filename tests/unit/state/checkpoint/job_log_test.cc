@@ -324,6 +324,96 @@ TEST_F(JobLogTest, DamagedAndMissingRecordsAreNamed) {
   EXPECT_TRUE(absl::IsNotFound(JobLog(&store_, "other").CatchUp(&none)));
 }
 
+// ---- Folds
+
+JobLogState LongLog(FaultyBlobStore* store) {
+  JobLogState state;
+  JobLog log(store, kJob);
+  const auto append = [&](decltype(LogRecord::body) body, int64_t written_ms) {
+    LogRecord record;
+    record.id = std::to_string(state.tail + 1);
+    record.written_ms = written_ms;
+    record.body = std::move(body);
+    EXPECT_TRUE(log.Append(record, &state).ok());
+  };
+  append(MakeSpec(), 1000);
+  append(StartedRecord{"c", "submitted", 2}, 1001);
+  append(MakeManifest(2, 0), 1002);
+  for (int64_t i = 1; i <= 6; ++i) {
+    Manifest manifest = MakeManifest(2, i, i);
+    manifest.staged = {MakeFile("activity", "f" + std::to_string(i))};
+    append(manifest, 1002 + i);
+  }
+  append(CommittedRecord{"activity", Epoch(5), 1}, 1009);  // record 10
+  return state;
+}
+
+TEST(JobLogFoldTest, AFoldIsWhatTheRecordsAmountTo) {
+  FaultyBlobStore store;
+  const JobLogState state = LongLog(&store);
+  const absl::StatusOr<JobLogState> back = DecodeFold(EncodeFold(state));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->tail, state.tail);
+  EXPECT_EQ(back->generation, state.generation);
+  EXPECT_EQ(back->parallelism, state.parallelism);
+  EXPECT_EQ(Epochs(*back), Epochs(state));
+  EXPECT_EQ(back->checkpoints.back().manifest.staged, state.checkpoints.back().manifest.staged);
+  EXPECT_EQ(back->committed.at("activity").epoch, Epoch(5));
+  EXPECT_EQ(back->spec->lineage, state.spec->lineage);
+  EXPECT_EQ(back->starts.at(0).second.at_ms, 1001);
+  // What is encoded again is the same: nothing was left out.
+  EXPECT_EQ(EncodeFold(*back), EncodeFold(state));
+}
+
+TEST(JobLogFoldTest, RecoveryBeginsWithTheFoldAndOlderRecordsCanGo) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLog log(&store, kJob);
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus()) << "again";
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/1009), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 11u) << "the fold isn't old enough";
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/1010), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 1u);
+  ASSERT_EQ(log.Append(Record("11", MakeManifest(2, 7, 7)), &state).value(), 11);
+  JobLogState fresh;
+  ASSERT_EQ(JobLog(&store, kJob).CatchUp(&fresh), absl::OkStatus());
+  EXPECT_EQ(fresh.tail, 11);
+  EXPECT_EQ(Epochs(fresh), Epochs(state));
+  EXPECT_THAT(ListJobs(&store).value(), ElementsAre(kJob));
+}
+
+TEST(JobLogFoldTest, AWriterThatSleptThroughAFoldStops) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLogState asleep = state;
+  JobLog log(&store, kJob);
+  ASSERT_TRUE(log.Append(Record("11", MakeManifest(2, 7, 7)), &state).ok());
+  ASSERT_TRUE(log.Append(Record("12", MakeManifest(2, 8, 8)), &state).ok());
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000), absl::OkStatus());
+  // Its number is free again, and so is the next: only the fold tells.
+  EXPECT_TRUE(absl::IsAborted(log.Append(Record("z", MakeManifest(2, 7, 9)), &asleep).status()));
+  JobLogState fresh;
+  ASSERT_EQ(log.CatchUp(&fresh), absl::OkStatus());
+  EXPECT_EQ(fresh.tail, 12);
+}
+
+TEST(JobLogFoldTest, ADamagedFoldIsDataLoss) {
+  FaultyBlobStore store;
+  const JobLogState state = LongLog(&store);
+  const std::string bytes = EncodeFold(state);
+  for (size_t i = 0; i < bytes.size(); i += 7) {
+    std::string flipped = bytes;
+    flipped[i] ^= 0x20;
+    EXPECT_TRUE(absl::IsDataLoss(DecodeFold(flipped).status())) << i;
+  }
+  EXPECT_TRUE(absl::IsDataLoss(DecodeFold(EncodeLogRecord(FullCheckpoint())).status()));
+  store.Overwrite(LogFoldName(kJob, 10), bytes.substr(0, 40));
+  JobLogState fresh;
+  EXPECT_TRUE(absl::IsDataLoss(JobLog(&store, kJob).CatchUp(&fresh)));
+}
+
 // Two coordinators that both believe they act, over a store that loses and delays answers: whatever
 // either was told it appended stands in the log exactly once, in order.
 TEST(JobLogRaceTest, AppendedRecordsStandExactlyOnce) {
