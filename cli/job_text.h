@@ -42,7 +42,8 @@ class WatchLine {
     int64_t generation = 0;
     int64_t rows = 0;
   };
-  std::optional<Sample> last_;
+  std::optional<Sample> since_;  // what the next rate is counted from
+  std::string rate_ = "-";
 };
 
 }  // namespace weir

@@ -179,17 +179,22 @@ std::string Outcome(const v1::Job& job) {
                       job.reason().empty() ? "" : ": ", job.reason());
 }
 
+// A line comes about every second.
+constexpr int64_t kRateTimeUs = 800'000;
+
 std::string WatchLine::Next(const v1::Job& job, int64_t now_us) {
   const Sample sample{now_us, job.generation(), job.live_records_in()};
-  std::string rate = "-";
-  // A restart counts from its checkpoint again: no rate across it.
-  if (last_.has_value() && last_->generation == sample.generation && now_us > last_->time_us &&
-      sample.rows >= last_->rows) {
-    rate = absl::StrFormat("%.0f", static_cast<double>(sample.rows - last_->rows) * 1e6 /
-                                       static_cast<double>(now_us - last_->time_us));
+  // A restart counts from its checkpoint again: no rate across it. Lines that follow each other
+  // closely (a change of state) show the last rate: a few milliseconds make no rate.
+  if (!since_ || since_->generation != sample.generation || sample.rows < since_->rows) {
+    since_ = sample;
+    rate_ = "-";
+  } else if (const int64_t elapsed_us = now_us - since_->time_us; elapsed_us >= kRateTimeUs) {
+    rate_ = absl::StrFormat("%.0f", static_cast<double>(sample.rows - since_->rows) * 1e6 /
+                                        static_cast<double>(elapsed_us));
+    since_ = sample;
   }
-  last_ = sample;
-  return absl::StrCat(job.name(), " ", StateName(job), "  rows/s ", rate, "  lag ",
+  return absl::StrCat(job.name(), " ", StateName(job), "  rows/s ", rate_, "  lag ",
                       job.lag_records(), "  watermark ", WatermarkText(job), "  epoch ",
                       NumberOrDash(job.epoch()), "  version ", MainTableVersion(job), "  late ",
                       job.late_rows(), "  bad ", job.bad_rows(),

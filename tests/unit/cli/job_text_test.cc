@@ -46,6 +46,18 @@ TEST(WatchLineTest, CountsRowsPerSecond) {
   EXPECT_THAT(line.Next(Running(1, 4000), 7'500'000), HasSubstr("rows/s 0 "));
 }
 
+TEST(WatchLineTest, MakesNoRateOutOfMilliseconds) {
+  WatchLine line;
+  v1::Job job;
+  job.set_live_records_in(1000);
+  line.Next(job, 0);
+  job.set_live_records_in(3000);
+  EXPECT_THAT(line.Next(job, 1'000'000), HasSubstr("rows/s 2000 "));
+  job.set_live_records_in(4000);
+  EXPECT_THAT(line.Next(job, 1'001'000), HasSubstr("rows/s 2000 "));
+  EXPECT_THAT(line.Next(job, 2'000'000), HasSubstr("rows/s 1000 "));
+}
+
 TEST(WatchLineTest, HasNoRateAcrossARestart) {
   WatchLine line;
   line.Next(Running(1, 4000), 1'000'000);
