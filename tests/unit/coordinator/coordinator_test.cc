@@ -90,6 +90,7 @@ class CoordinatorTest : public ::testing::Test {
   static Plan SimplePlan(const std::string& path) {
     Plan plan = TestSpec(absl::StrContains(path, "bounded")).plan;
     plan.vertices.pop_back();
+    plan.edges.clear();
     plan.sinks[0].path = path;
     plan.settings.checkpoint_interval_us = 50'000;
     return plan;

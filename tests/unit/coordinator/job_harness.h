@@ -42,6 +42,7 @@ inline JobSpec TestSpec(bool bounded = false) {
   OperatorSpec final_op;
   final_op.id = "final";
   final_op.op = aggregate;
+  final_op.inputs = {{-1, 0}};
   VertexSpec v0;
   v0.name = "events";
   v0.operators = {source_op};
@@ -49,6 +50,9 @@ inline JobSpec TestSpec(bool bounded = false) {
   v1.name = "activity";
   v1.operators = {final_op};
   spec.plan.vertices = {v0, v1};
+  EdgeSpec edge;
+  edge.to_vertex = 1;
+  spec.plan.edges = {edge};
   spec.plan.sinks = {TestSink("activity")};
   spec.plan.inserts = {{0, "activity", 0}};
   spec.plan.settings.checkpoint_interval_us = 1'000'000;

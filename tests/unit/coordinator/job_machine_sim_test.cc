@@ -33,6 +33,7 @@ using Row = std::pair<int32_t, int64_t>;  // partition, offset
 JobSpec SimSpec(bool bounded, int parallelism) {
   JobSpec spec = TestSpec(bounded);
   spec.plan.vertices.pop_back();
+  spec.plan.edges.clear();
   spec.plan.settings.parallelism = parallelism;
   return spec;
 }
