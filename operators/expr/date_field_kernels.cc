@@ -54,7 +54,8 @@ bool IsZone(DateField field) {
 template <TypeKind kKind>
 int64_t Truncate(DateField field, std::string_view unit, int64_t micros, Failure& fail) {
   int64_t out = 0;
-  if (TruncateTime(field, micros, &out) && out >= kMinTimestamp) return out;
+  const bool in_range = micros >= kMinTimestamp;
+  if (in_range && TruncateTime(field, micros, &out) && out >= kMinTimestamp) return out;
   if (TruncateTime(field, 0, &out)) {
     fail("timestamp out of range");  // a unit that exists, so the result was the matter
   } else {

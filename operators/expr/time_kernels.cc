@@ -149,21 +149,31 @@ class ZoneCache {
   absl::TimeZone zone_;
 };
 
-int64_t ToLocal(const absl::TimeZone& zone, int64_t micros) {
-  return micros + zone.At(absl::FromUnixMicros(micros)).offset * kMicrosPerSecond;
+int64_t CheckedSum(int64_t micros, int64_t change, Failure& fail) {
+  int64_t sum = 0;
+  if (__builtin_add_overflow(micros, change, &sum) || sum < kMinTimestamp) fail(kTimestampRange);
+  return sum;
+}
+
+int64_t ToLocal(const absl::TimeZone& zone, int64_t micros, Failure& fail) {
+  const int64_t offset = zone.At(absl::FromUnixMicros(micros)).offset;
+  return CheckedSum(micros, offset * kMicrosPerSecond, fail);
 }
 
 // A time that a zone skips is read with the offset before the gap; one that it has twice with the
 // later offset (PostgreSQL: standard time).
-int64_t FromLocal(const absl::TimeZone& zone, int64_t local) {
+int64_t FromLocal(const absl::TimeZone& zone, int64_t local, Failure& fail) {
   const int64_t seconds = local / kMicrosPerSecond - (local % kMicrosPerSecond < 0 ? 1 : 0);
   const absl::CivilSecond civil = absl::CivilSecond(1970, 1, 1) + seconds;
   const absl::TimeZone::TimeInfo info = zone.At(civil);
   const absl::Time time = info.kind == absl::TimeZone::TimeInfo::REPEATED ? info.post : info.pre;
-  return absl::ToUnixMicros(time) + (local - seconds * kMicrosPerSecond);
+  const int64_t rest = (local % kMicrosPerSecond + kMicrosPerSecond) % kMicrosPerSecond;
+  // Saturates, and then the sum is out of range.
+  return CheckedSum(absl::ToUnixMicros(time), rest, fail);
 }
 
-template <TypeKind kResult, TypeKind kFrom, int64_t (*kConvert)(const absl::TimeZone&, int64_t)>
+template <TypeKind kResult, TypeKind kFrom,
+          int64_t (*kConvert)(const absl::TimeZone&, int64_t, Failure&)>
 void AddZoneKernel(KernelRegistry& registry) {
   registry.Add(KernelRegistry::IdOf("timezone", {kText, kFrom}),
                [](const Expr& call) -> MadeKernel {
@@ -172,7 +182,7 @@ void AddZoneKernel(KernelRegistry& registry) {
                      [cache = ZoneCache()](std::string_view name, int64_t micros,
                                            Failure& fail) mutable -> int64_t {
                        const absl::TimeZone* zone = cache.Get(name, fail);
-                       return zone == nullptr ? 0 : kConvert(*zone, micros);
+                       return zone == nullptr ? 0 : kConvert(*zone, micros, fail);
                      });
                });
 }

@@ -204,6 +204,38 @@ TEST(EvaluatorTest, LongBatchesCrossWords) {
   EXPECT_EQ(static_cast<int>(outcome.failed.size()), failed);
 }
 
+// Times that no text gives, but a column may hold: the ends of int64.
+TEST(EvaluatorTest, TimesAtTheEndsOfTheirRange) {
+  const DataType tz = DataType::Of(kTimestamptz);
+  const Schema schema{{{"t", tz, true}}};
+  for (const int64_t micros : {INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX}) {
+    const Expr t = IntegerLiteral(micros, kTimestamptz);
+    for (const char* unit : {"second", "week", "month", "century"}) {
+      auto trunc =
+          Evaluator::Compile(Call("date_trunc(text,timestamptz)", {TextLiteral(unit), t}), schema);
+      ASSERT_TRUE(trunc.ok());
+      EXPECT_EQ(trunc->Evaluate(*EmptyBatch(1)).failed.size(), micros < 0 ? 1u : 0u) << unit;
+    }
+    for (const char* zone : {"America/New_York", "Asia/Tokyo"}) {
+      auto local =
+          Evaluator::Compile(Call("timezone(text,timestamptz)", {TextLiteral(zone), t}), schema);
+      ASSERT_TRUE(local.ok());
+      const bool inside = micros > 0 && zone[1] == 'm';
+      EXPECT_EQ(local->Evaluate(*EmptyBatch(1)).failed.size(), inside ? 0u : 1u) << zone;
+      auto back = Evaluator::Compile(
+          Call("timezone(text,timestamp)", {TextLiteral(zone), IntegerLiteral(micros, kTimestamp)}),
+          schema);
+      ASSERT_TRUE(back.ok());
+      const auto failed = back->Evaluate(*EmptyBatch(1)).failed;
+      EXPECT_EQ(failed.size(), micros > 0 && zone[1] == 's' ? 0u : 1u) << zone << micros;
+    }
+    auto later = Evaluator::Compile(
+        Call("add(timestamptz,interval)", {t, IntervalLiteral("1 mon 1 day")}), schema);
+    ASSERT_TRUE(later.ok());
+    EXPECT_EQ(later->Evaluate(*EmptyBatch(1)).failed.size(), 1u);
+  }
+}
+
 TEST(EvaluatorTest, RefusesWhatItCannotRun) {
   auto refused = [](const Expr& expr) {
     auto evaluator = Evaluator::Compile(expr, TestSchema());
