@@ -86,7 +86,8 @@ void JobRunner::Handle(const JobEvent& event) {
   if (std::holds_alternative<CapturedEvent>(event)) {
     (void)Failpoint("coordinator.after_captured");  // an error can't be reported from here
   }
-  if (std::holds_alternative<TickEvent>(event)) armed_us_ = kNever;
+  // Only what makes room for it may set a new timer: else each event would add one that ticks on.
+  if (deps_->clock->MonotonicMicros() >= armed_us_) armed_us_ = kNever;
   if (const auto* commit = std::get_if<CommitDoneEvent>(&event)) ObserveCommit(*commit);
   for (const JobAction& action : machine_->Handle(event, Facts())) {
     std::visit([this](const auto& a) { Do(a); }, action);
