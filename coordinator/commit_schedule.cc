@@ -102,14 +102,14 @@ CommitSchedule::Outcome CommitSchedule::OnDone(int index, Epoch epoch,
   return Outcome::kRetry;
 }
 
-int64_t CommitSchedule::NextDueUs(const JobLogState& log) const {
+int64_t CommitSchedule::NextDueUs(const JobLogState& log, bool closing) const {
   int64_t next = kNever;
   for (size_t i = 0; i < sinks_.size(); ++i) {
     const Sink& sink = sinks_[i];
     if (sink.in_flight || sink.given_up || Newest(log) <= sink.committed) continue;
     const SinkSpec& spec = log.spec->plan.sinks[i];
     int64_t at = sink.retry_us;
-    if (EpochsToCommit(log, spec.id, sink.committed).empty() && sink.last_commit_us) {
+    if (!closing && sink.last_commit_us && EpochsToCommit(log, spec.id, sink.committed).empty()) {
       at = std::max(at, *sink.last_commit_us + spec.freshness_interval_us);
     }
     next = std::min(next, at);

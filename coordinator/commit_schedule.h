@@ -47,7 +47,7 @@ class CommitSchedule {
   Outcome OnDone(int sink, Epoch epoch, const absl::StatusOr<CommitResult>& result, int64_t rows,
                  int64_t now_us);
   // Earliest time at which TakeDue may have more; INT64_MAX = only after an event.
-  int64_t NextDueUs(const JobLogState& log) const;
+  int64_t NextDueUs(const JobLogState& log, bool closing) const;
 
   // Epochs with files that the slowest sink has yet to commit.
   int Backlog(const JobLogState& log) const;

@@ -101,7 +101,7 @@ void JobMachine::AdvanceCommits() {
                      [&](const auto& candidate) { return candidate.epoch == due.epoch; });
     Do(CommitAction{due.sink, due.epoch, published->manifest});
   }
-  WakeAt(commits_.NextDueUs(log_));
+  WakeAt(commits_.NextDueUs(log_, closing));
 }
 
 void JobMachine::On(const CommitDoneEvent& event) {

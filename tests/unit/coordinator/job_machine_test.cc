@@ -465,6 +465,22 @@ TEST(JobMachineTest, StopCommitsAnEmptyLastEpochToo) {
   EXPECT_EQ(std::get<EndedRecord>(job.AppendOk().body).how, JobEnd::kStopped);
 }
 
+// The freshness interval, a minute here, isn't waited for by a job that ends.
+TEST(JobMachineTest, AnEmptyLastCommitThatFailedIsTriedAgainSoon) {
+  JobHarness job;
+  job.AddWorker("a");
+  job.RunUp();
+  job.CommitOk();
+  job.Send(StopRequestedEvent());
+  job.AllDurable(job.Expect<TriggerAction>(), 0);
+  job.AppendOk();
+  const auto commit = job.Expect<CommitAction>();
+  job.Send(CommitDoneEvent{commit.sink, commit.epoch, absl::UnavailableError("passing")});
+  EXPECT_LE(job.machine->wake_us(), job.facts.now_us + 1'000'000);
+  job.Pass(1'000'000);
+  EXPECT_EQ(job.CommitOk().epoch, commit.epoch);
+}
+
 TEST(JobMachineTest, AFailureWhileStoppingEndsAtTheLastPublishedEpoch) {
   JobHarness job;
   job.AddWorker("a");
