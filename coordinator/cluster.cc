@@ -24,7 +24,7 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
     : options_(std::move(options)),
       deps_(std::move(deps)),
       registry_(options_.data_uri),
-      queries_(&registry_),
+      queries_(&registry_, deps_.clock->WallMicros()),
       commits_(deps_.pool, deps_.make_committer, deps_.clock),
       submitter_({deps_.loop, deps_.pool, deps_.blobs, deps_.clock, deps_.random, &queries_,
                   deps_.make_committer, deps_.compile,

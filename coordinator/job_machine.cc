@@ -46,7 +46,8 @@ JobMachine::JobMachine(JobLogState log, bool took_over, const JobFacts& facts,
       log_(std::move(log)),
       commits_(log_),
       last_committed_record_us_(facts.now_us),
-      start_reason_(took_over ? "the coordinator started" : "submitted") {
+      start_reason_(took_over ? "the coordinator started" : "submitted"),
+      last_request_(facts.now_us) {
   WEIR_CHECK(log_.spec && !log_.ended);
   if (took_over) settle_us_ = facts.now_us + options_.takeover_settle_us;
 }

@@ -185,7 +185,8 @@ class JobMachine {
   bool suspect_counted_ = false;
 
   GenerationRun run_;
-  int64_t last_request_ = 0;
+  // Begins with the time: the machine before this one, fenced, may still have questions open.
+  int64_t last_request_;
   bool checkpoint_requested_ = false;
   bool ran_ = false;  // some generation of this process reached its start
 

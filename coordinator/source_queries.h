@@ -18,7 +18,10 @@ class SourceQueries {
   // The answer, with the number of the question in `request`.
   using Done = std::function<void(SourceDescribedEvent)>;
 
-  explicit SourceQueries(WorkerRegistry* registry) : registry_(registry) {}
+  // Numbers begin behind `first_request`, which differs from process to process: a worker may still
+  // hold the answer to a question of the coordinator before this one.
+  SourceQueries(WorkerRegistry* registry, int64_t first_request)
+      : registry_(registry), last_request_(first_request) {}
 
   // Asks one worker; UNAVAILABLE at once when there is none, and at `deadline_us` when it hasn't
   // answered. `question.request` comes back in the answer and need not be unique.
@@ -38,7 +41,7 @@ class SourceQueries {
   };
 
   WorkerRegistry* const registry_;
-  int64_t last_request_ = 0;
+  int64_t last_request_;
   std::map<int64_t, Open> open_;
 };
 
