@@ -160,6 +160,7 @@ void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker m
   WorkerRegistry::Worker* worker = registry_.Hear(session, now_us);
   if (worker == nullptr) return;  // replaced or expired: its reports may have gaps
   if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
+    CancelLeftOver(*worker, *heartbeat);
     return registry_.OnHeartbeat(worker, std::move(*heartbeat));
   }
   if (auto* described = std::get_if<SourceDescribedEvent>(&message)) {
@@ -169,6 +170,17 @@ void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker m
   if (auto* deployed = std::get_if<DeployedEvent>(&report.event)) deployed->worker_id = worker->id;
   const auto job = jobs_.find(report.job);
   if (job != jobs_.end()) job->second->Handle(report.event);
+}
+
+void Cluster::CancelLeftOver(const WorkerRegistry::Worker& worker,
+                             const WorkerHeartbeat& heartbeat) {
+  for (const JobLive& running : heartbeat.jobs) {
+    const auto job = jobs_.find(running.job);
+    if (job == jobs_.end()) continue;
+    if (job->second->live() && running.generation >= job->second->log().generation) continue;
+    worker.session->Send(
+        {running.job, CancelTasksAction{running.generation, "the job went on, or ended, without"}});
+  }
 }
 
 void Cluster::OnWorkersChanged() {

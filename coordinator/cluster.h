@@ -121,6 +121,9 @@ class Cluster : public WorkerListener {
 
   void Every();  // the clock's pulse: leases, deadlines, gauges, watchers
   void Handle(const std::shared_ptr<WorkerSession>& session, FromWorker message);
+  // Ends what the worker runs though its job has moved on: the worker was away, or the coordinator
+  // was another one, when it should have been told.
+  void CancelLeftOver(const WorkerRegistry::Worker& worker, const WorkerHeartbeat& heartbeat);
   void OnWorkersChanged();
   JobRunner* Add(const JobId& id, JobLogState log, bool took_over);
   // Replaces a fenced job's runner by one that begins with the log as it is then.

@@ -263,6 +263,31 @@ TEST_F(CoordinatorTest, ANewCoordinatorGoesOnWhereTheOldOneWas) {
   EXPECT_EQ(Get("activity").records_in(), job.records_in());
 }
 
+// A worker that was away when its tasks were cancelled would run them for ever.
+TEST_F(CoordinatorTest, AWorkerThatComesBackWithLeftOverTasksIsTold) {
+  auto busy = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(Await([&] { return Get("activity").records_in() > 0; }));
+  const std::string id = Get("activity").id();
+  const int64_t old = Get(id).generation();
+  busy->Fail("a reason to start again", /*fatal=*/false);
+  ASSERT_TRUE(Await([&] { return busy->started_generation() > old; }));
+  const int64_t now = Get(id).generation();
+
+  auto back = AddWorker("w:2");
+  back->Heartbeat(id, now);
+  back->Heartbeat("of another cluster", 7);
+  back->Heartbeat(id, old);
+  EXPECT_TRUE(Await([&] { return back->cancelled_generation() > 0; }));
+  EXPECT_EQ(back->cancelled_generation(), old) << "what runs rightly is left alone";
+
+  ASSERT_TRUE(Stop(id, &job).ok());
+  auto later = AddWorker("w:3");
+  later->Heartbeat(id, now);
+  EXPECT_TRUE(Await([&] { return later->cancelled_generation() == now; })) << "the job has ended";
+}
+
 TEST_F(CoordinatorTest, TaskErrorsRestartAndFatalOnesFail) {
   const auto worker = AddWorker("w:1");
   v1::Job job;

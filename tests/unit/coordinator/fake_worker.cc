@@ -165,6 +165,15 @@ void FakeWorker::FinishSources() {
   }
 }
 
+void FakeWorker::Heartbeat(const std::string& job, int64_t generation) {
+  absl::MutexLock lock(&mutex_);
+  v1::WorkerMessage message;
+  v1::JobStats* stats = message.mutable_heartbeat()->add_jobs();
+  stats->set_job(job);
+  stats->set_generation(generation);
+  Send(message);
+}
+
 bool FakeWorker::registered() {
   absl::MutexLock lock(&mutex_);
   return registered_;

@@ -44,6 +44,8 @@ class FakeWorker {
   std::map<int32_t, int64_t> restored_offsets();
   void Fail(const std::string& error, bool fatal);
   void FinishSources();
+  // Says that tasks of this generation of `job` run here.
+  void Heartbeat(const std::string& job, int64_t generation);
 
  private:
   struct Task {
