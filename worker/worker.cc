@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -21,6 +22,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
+#include "operators/source/kafka_reader.h"
 #include "worker/control.h"
 #include "worker/deployment.h"
 #include "worker/exchange.h"
@@ -34,6 +36,15 @@ constexpr int kDescribeTimeoutMs = 4000;
 constexpr int kIoThreads = 4;
 // Of --memory; the rest is for Kafka queues, channels, batches under way and the process itself.
 constexpr double kStateShare = 0.6;
+// Of --memory, for what the readers of all slots fetch ahead, if each slot has one.
+constexpr double kPrefetchShare = 0.1;
+
+KafkaReaderOptions ReaderOptions(const WorkerOptions& options) {
+  KafkaReaderOptions readers{.dev_brokers = options.dev_brokers};
+  const auto share = static_cast<int64_t>(options.memory_bytes * kPrefetchShare);
+  readers.prefetch_bytes = std::min(readers.prefetch_bytes, share / std::max(options.slots, 1));
+  return readers;
+}
 
 // Passes what the tasks of one generation say on to the coordinator.
 class DeploymentReporter : public TaskReporter {
@@ -79,7 +90,7 @@ class WorkerImpl : public Worker, public ControlHandler {
         random_(random),
         metrics_(metrics, clock, options_.version, options_.memory_bytes),
         state_memory_(static_cast<int64_t>(options_.memory_bytes * kStateShare)),
-        readers_(MakeKafkaReaderFactory(options_.dev_brokers)),
+        readers_(MakeKafkaReaderFactory(ReaderOptions(options_), clock_)),
         io_(MakeIoPool("io", kIoThreads)),
         describe_io_(MakeIoPool("describe", 2)) {}
 

@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "librdkafka/rdkafka.h"
+#include "model/options.h"
 #include "operators/source/dev_broker.h"
 
 namespace weir {
@@ -293,6 +294,20 @@ TEST(KafkaConf, RefusesMechanismsThatRunCommands) {
   // Its default is GSSAPI.
   EXPECT_THAT(std::string(Refused("security.protocol", "SASL_SSL").message()),
               HasSubstr("needs sasl.mechanism"));
+}
+
+// Whatever SQL offers as a security setting must arrive.
+TEST(KafkaConf, AcceptsWhatSqlOffers) {
+  int settings = 0;
+  for (const OptionSchema& option : KafkaSourceOptions()) {
+    if (!IsSecuritySetting(option)) continue;
+    ++settings;
+    const std::string value = option.allowed.empty() ? "x" : std::string(option.allowed.front());
+    const absl::Status status = Refused(std::string(option.name), value);
+    EXPECT_THAT(std::string(status.message()), testing::Not(HasSubstr("isn't accepted")))
+        << option.name;
+  }
+  EXPECT_GE(settings, 10);
 }
 
 TEST(PrefetchLimits, SharedAmongPartitionsDownToAFloor) {
