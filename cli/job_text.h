@@ -43,7 +43,7 @@ class WatchLine {
     int64_t rows = 0;
   };
   std::optional<Sample> since_;  // what the next rate is counted from
-  std::string rate_ = "-";
+  std::string rate_;             // empty = none yet
 };
 
 }  // namespace weir

@@ -188,14 +188,14 @@ std::string WatchLine::Next(const v1::Job& job, int64_t now_us) {
   // closely (a change of state) show the last rate: a few milliseconds make no rate.
   if (!since_ || since_->generation != sample.generation || sample.rows < since_->rows) {
     since_ = sample;
-    rate_ = "-";
+    rate_.clear();
   } else if (const int64_t elapsed_us = now_us - since_->time_us; elapsed_us >= kRateTimeUs) {
     rate_ = absl::StrFormat("%.0f", static_cast<double>(sample.rows - since_->rows) * 1e6 /
                                         static_cast<double>(elapsed_us));
     since_ = sample;
   }
-  return absl::StrCat(job.name(), " ", StateName(job), "  rows/s ", rate_, "  lag ",
-                      job.lag_records(), "  watermark ", WatermarkText(job), "  epoch ",
+  return absl::StrCat(job.name(), " ", StateName(job), "  rows/s ", rate_.empty() ? "-" : rate_,
+                      "  lag ", job.lag_records(), "  watermark ", WatermarkText(job), "  epoch ",
                       NumberOrDash(job.epoch()), "  version ", MainTableVersion(job), "  late ",
                       job.late_rows(), "  bad ", job.bad_rows(),
                       job.state() == v1::WAITING && !job.reason().empty() ? "  " : "",
