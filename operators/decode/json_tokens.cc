@@ -9,7 +9,9 @@
 namespace weir {
 namespace {
 
-constexpr size_t kMinCapacity = 64 << 10;
+constexpr size_t kMinCapacity = 256 << 10;
+// Positions take four bytes per byte of text: what one huge record needed is given back.
+constexpr size_t kKeptCapacity = 4 << 20;
 
 }  // namespace
 
@@ -26,8 +28,8 @@ JsonTokens::~JsonTokens() = default;
 
 JsonTokens::Fault JsonTokens::Scan(const char* text, size_t size) {
   WEIR_CHECK(size < std::numeric_limits<uint32_t>::max(), "JSON text of ", size, " bytes");
-  if (size > capacity_) {
-    capacity_ = std::max(size, capacity_ * 2);
+  if (size > capacity_ || (capacity_ > kKeptCapacity && size <= kKeptCapacity)) {
+    capacity_ = std::max(size, std::min(capacity_ * 2, kKeptCapacity));
     simdjson::error_code error = stage_->set_capacity(capacity_);
     WEIR_CHECK(error == simdjson::SUCCESS, simdjson::error_message(error));
   }

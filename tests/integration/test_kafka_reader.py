@@ -301,3 +301,28 @@ def test_settings_that_could_do_harm_are_refused(kafka, topic_name, property, sa
     with Reader(kafka, topic_name) as reader:
         answer = reader("open", property)
     assert answer["error"] == "INVALID_ARGUMENT" and said in answer["message"]
+
+
+def test_record_larger_than_a_fetch(kafka, topic_name):
+    kafka.create_topic(topic_name, max_message_bytes=20_000_000)
+    values = [b"a", b"x" * 5_000_000, b"b"]
+    kafka.produce(topic_name, values, message_max_bytes=20_000_000)
+    with Reader(kafka, topic_name) as reader:
+        reader.open_at(0)
+        assert [len(v) for v in reader.read_to(3)] == [1, 5_000_000, 1]
+
+
+def test_broker_that_stops_answering(tmp_path, topic_name):
+    """Its connections stay open: only the reader's own patience tells."""
+    with Kafka.started(tmp_path) as kafka:
+        kafka.create_topic(topic_name)
+        kafka.produce(topic_name, [b"a"])
+        with Reader(kafka, topic_name) as reader:
+            reader.open_at(0)
+            assert reader.read_to(1) == ["a"]
+            kafka.pause()
+            assert "unreachable" in reader("trouble", 60, "some")["trouble"]
+            kafka.resume()
+            assert reader("trouble", 60, "none")["trouble"] == ""
+            kafka.produce(topic_name, [b"b"])
+            assert reader.read_to(2) == ["b"]
