@@ -4,7 +4,7 @@
 #include "absl/strings/escaping.h"
 #include "base/string_view.h"
 #include "openssl/evp.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/value_text.h"
 
 namespace weir::expr {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "model/types.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

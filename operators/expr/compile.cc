@@ -5,6 +5,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model/functions.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/node.h"
 
 namespace weir::expr {

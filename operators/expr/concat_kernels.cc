@@ -1,7 +1,7 @@
 // ||, concat and concat_ws.
 #include <vector>
 
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/value_text.h"
 
 namespace weir::expr {

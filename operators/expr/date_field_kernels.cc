@@ -1,7 +1,7 @@
 // date_trunc, extract and date_part.
 #include "model/time_text.h"
 #include "operators/expr/date_fields.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

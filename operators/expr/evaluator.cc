@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "operators/expr/node.h"
+#include "operators/expr/vector_output.h"
 
 namespace weir {
 namespace {

@@ -7,7 +7,7 @@
 #include "operators/expr/evaluator.h"
 #include "operators/expr/failed_rows.h"
 #include "operators/expr/stateless_operator.h"
-#include "operators/expr/vector.h"
+#include "operators/expr/vector_output.h"
 #include "operators/input_schema.h"
 
 namespace weir {

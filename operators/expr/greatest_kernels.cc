@@ -2,7 +2,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "arrow/array.h"
 #include "operators/expr/node.h"
+#include "operators/expr/vector_output.h"
 
 namespace weir::expr {
 namespace {

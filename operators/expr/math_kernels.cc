@@ -2,7 +2,7 @@
 #include <cmath>
 #include <limits>
 
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

@@ -6,6 +6,7 @@
 #include "arrow/array.h"
 #include "arrow/record_batch.h"
 #include "model/batch.h"
+#include "operators/expr/vector_output.h"
 
 namespace weir::expr {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

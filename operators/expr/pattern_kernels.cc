@@ -2,7 +2,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/like_pattern.h"
 #include "operators/expr/utf8.h"
 

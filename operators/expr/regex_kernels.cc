@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/regex_syntax.h"
 #include "operators/expr/utf8.h"
 #include "re2/re2.h"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/utf8.h"
 
 namespace weir::expr {

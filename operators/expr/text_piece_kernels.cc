@@ -3,7 +3,7 @@
 #include <limits>
 #include <string>
 
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 #include "operators/expr/utf8.h"
 
 namespace weir::expr {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "model/time_text.h"
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

@@ -12,6 +12,7 @@
 #include "arrow/type.h"
 #include "base/log.h"
 #include "model/batch.h"
+#include "operators/expr/vector_output.h"
 
 namespace weir::expr {
 namespace {

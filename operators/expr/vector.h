@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <span>
-#include <string>
 #include <string_view>
 
 #include "arrow/type_fwd.h"
@@ -173,78 +171,6 @@ WEIR_CPP_TYPE(kTimestamptz, int64_t);
 WEIR_CPP_TYPE(kUuid, std::string_view);
 WEIR_CPP_TYPE(kJsonb, std::string_view);
 #undef WEIR_CPP_TYPE
-
-// A bitmap under construction, from bit 0 on; or none, meaning all ones.
-class Bitmap {
- public:
-  Bitmap() = default;
-  // All bits `ones`; room for whole words, so that word i may be written with SetWord.
-  Bitmap(int64_t bits, bool ones);
-  // Shares `buffer`; copied before the first change.
-  static Bitmap Shared(std::shared_ptr<arrow::Buffer> buffer, int64_t bits);
-
-  bool present() const { return buffer_ != nullptr; }
-  void Clear(int64_t bit);
-  void Set(int64_t bit) { words_[bit >> 6] |= uint64_t{1} << (bit & 63); }
-  bool Get(int64_t bit) const { return data_[bit >> 3] >> (bit & 7) & 1; }
-  void SetWord(int64_t index, uint64_t word) { words_[index] = word; }
-  uint64_t* words() { return words_; }
-  const std::shared_ptr<arrow::Buffer>& buffer() const { return buffer_; }
-
- private:
-  std::shared_ptr<arrow::Buffer> buffer_;  // shared with the array it becomes part of
-  const uint8_t* data_ = nullptr;
-  uint64_t* words_ = nullptr;  // null while shared
-  int64_t bits_ = 0;
-};
-
-// Bits [64 * index, ...) of a bitmap of `bits` bits that starts at bit `offset` of `data`; bits
-// past the end are 0. `data` == nullptr reads as ones.
-uint64_t LoadWord(const uint8_t* data, int64_t offset, int64_t index, int64_t bits);
-
-// Rows where no argument is NULL.
-Bitmap CombineValidity(std::span<const Vector> args, int64_t rows);
-
-// Values of fixed width under construction. Zeroed rows cost nothing extra to read.
-template <class T>
-class FixedOutput {
- public:
-  explicit FixedOutput(int64_t rows);
-  T* data() { return data_; }
-  Vector Finish(const DataType& type, int64_t rows, Bitmap validity) &&;
-
- private:
-  std::shared_ptr<arrow::Buffer> buffer_;
-  T* data_ = nullptr;
-};
-
-Vector FinishBooleans(Bitmap values, int64_t rows, Bitmap validity);
-
-// Text or bytes under construction, row by row.
-class TextOutput {
- public:
-  explicit TextOutput(int64_t rows);
-  // Parts of the current row.
-  void Append(std::string_view part) { bytes_.append(part); }
-  void Append(size_t count, char c) { bytes_.append(count, c); }
-  void Append(char c) { bytes_.push_back(c); }
-  std::string& bytes() { return bytes_; }
-  // Ends row `row`; rows come in order. False, dropping the row's text, when the batch would pass
-  // 2 GiB.
-  bool EndRow(int64_t row);
-  Vector Finish(const DataType& type, int64_t rows, Bitmap validity) &&;
-
- private:
-  std::shared_ptr<arrow::Buffer> offsets_buffer_;
-  int32_t* offsets_;
-  std::string bytes_;
-};
-
-// The constant's value on each of `rows` rows.
-std::shared_ptr<arrow::Array> Materialise(const Vector& vector, int64_t rows);
-// Makes the given rows NULL.
-std::shared_ptr<arrow::Array> WithNulls(const std::shared_ptr<arrow::Array>& array,
-                                        std::span<const uint32_t> rows);
 
 }  // namespace weir::expr
 

@@ -1,5 +1,3 @@
-#include "operators/expr/kernel.h"
-
 #include <set>
 #include <string>
 
@@ -8,6 +6,7 @@
 #include "arrow/type.h"
 #include "gtest/gtest.h"
 #include "model/functions.h"
+#include "operators/expr/kernel_registry.h"
 
 namespace weir::expr {
 namespace {

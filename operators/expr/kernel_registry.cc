@@ -1,4 +1,4 @@
-#include "operators/expr/kernel.h"
+#include "operators/expr/kernel_registry.h"
 
 #include "base/log.h"
 
