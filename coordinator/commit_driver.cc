@@ -56,11 +56,23 @@ std::string SourcesJson(const Plan& plan, const Manifest& manifest) {
   return sources.str();
 }
 
-// The sink of the INSERT's rows is `sink`, or `sink` takes the late or unreadable rows of it: their
-// ids differ behind '#'.
+// Whether rows of the INSERT end up in the sink: as results, as late rows, or as unreadable ones of
+// its source. Sink ids are "<table>", "<table>#late" and "<source table>#dead_letter".
 bool Feeds(const Plan& plan, const InsertSpec& insert, const SinkSpec& sink) {
-  const std::string& main = plan.sinks[static_cast<size_t>(insert.sink)].id;
-  return sink.id.substr(0, sink.id.rfind('#')) == main || sink.id == main;
+  const SinkSpec& main = plan.sinks[static_cast<size_t>(insert.sink)];
+  const std::string table = sink.id.substr(0, sink.id.rfind('#'));
+  switch (sink.role) {
+    case SinkRole::kMain:
+      return main.id == sink.id;
+    case SinkRole::kLate:
+      return main.id == table;
+    case SinkRole::kDeadLetter:
+      for (const PlanSource& source : SourcesOf(plan)) {
+        if (source.vertex == insert.source_vertex && source.op->table == table) return true;
+      }
+      return false;
+  }
+  return false;
 }
 
 std::string CountersJson(const Plan& plan, const SinkSpec& sink, const Manifest& manifest) {

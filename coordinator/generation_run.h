@@ -1,4 +1,4 @@
-// What the job machine knows of the generation that runs now. Dropped whole when it is left.
+// What the job machine has under way.
 #ifndef WEIR_COORDINATOR_GENERATION_RUN_H_
 #define WEIR_COORDINATOR_GENERATION_RUN_H_
 
@@ -14,9 +14,22 @@
 #include "coordinator/placement.h"
 #include "model/ids.h"
 #include "model/snapshot.h"
+#include "state/checkpoint/job_log.h"
 
 namespace weir {
 
+// The append in flight, or waiting to be repeated with the same record.
+struct Appending {
+  LogRecord record;
+  bool in_flight = false;
+  int64_t retry_us = 0;
+  int failures = 0;
+  std::string trouble;
+  int64_t triggered_us = 0;  // of a checkpoint
+  bool last = false;         // of a checkpoint: it was the last one
+};
+
+// What is known of the generation that runs now. Dropped whole when it is left.
 struct GenerationRun {
   // A question asked of a worker, by request number.
   struct Describe {

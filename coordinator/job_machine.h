@@ -88,17 +88,6 @@ class JobMachine {
     kClosing,  // no new rows: commits, then the ended record
     kOver,     // ended or fenced
   };
-  // The append in flight, or waiting to be repeated with the same record.
-  struct Appending {
-    LogRecord record;
-    bool in_flight = false;
-    int64_t retry_us = 0;
-    int failures = 0;
-    std::string trouble;
-    int64_t triggered_us = 0;  // of a checkpoint
-    bool last = false;         // of a checkpoint: it was the last one
-  };
-
   // Events.
   void On(const TickEvent&) {}
   void On(const AppendedEvent& event);
