@@ -85,8 +85,6 @@ class PeerLink {
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
     stub_ = v1::ExchangeService::NewStub(channel_);
-    stream_ = stub_->Connect(&context_);
-    writer_ = std::thread([this] { WriteFrames(); });
     reader_ = std::thread([this] { ReadFeedback(); });
   }
 
@@ -131,6 +129,9 @@ class PeerLink {
 
   void ReadFeedback() {
     SetThreadName("peer/read");
+    // Returns only when the peer has answered or can't be reached: callers don't wait for that.
+    stream_ = stub_->Connect(&context_);
+    writer_ = std::thread([this] { WriteFrames(); });
     v1::Feedback feedback;
     while (stream_->Read(&feedback)) Take(feedback);
     broken_.store(true, std::memory_order_release);
@@ -186,7 +187,7 @@ class PeerLink {
   std::atomic<bool> broken_{false};
   mutable absl::Mutex mutex_;
   std::map<ChannelKey, std::shared_ptr<SenderState>> senders_ ABSL_GUARDED_BY(mutex_);
-  std::thread writer_;  // joined by reader_
+  std::thread writer_;  // started and joined by reader_
   std::thread reader_;
 };
 

@@ -1,8 +1,14 @@
 #include "worker/exchange.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "tests/unit/worker/channels_test.h"
@@ -147,6 +153,25 @@ TEST_F(ExchangeTest, SendFailsOnceThePeerIsGone) {
   }
   EXPECT_TRUE(IsPeerLost(status)) << status;
   EXPECT_TRUE(Channel().CanSend()) << "a broken channel must not look blocked";
+}
+
+// The kernel of a stopped process still takes connections. Whoever starts a job holds locks here.
+TEST_F(ExchangeTest, APeerThatDoesNotAnswerHoldsNobodyUp) {
+  const int stopped = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(at);
+  ASSERT_EQ(bind(stopped, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(listen(stopped, 5), 0);
+  ASSERT_EQ(getsockname(stopped, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  address_ = absl::StrCat("127.0.0.1:", ntohs(at.sin_port));
+  const absl::Time begin = absl::Now();
+  EXPECT_TRUE(Channel().Send(Watermark{EventTime{1}}).ok());
+  channel_.reset();
+  sender_->Shutdown();
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
+  close(stopped);
 }
 
 TEST_F(ExchangeTest, RefusesAnAddressInUse) {
