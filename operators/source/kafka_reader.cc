@@ -305,6 +305,8 @@ int64_t KafkaReader::EndOffset(int32_t number) {
   if (!partition.reachable || away_since_us_ >= 0) return -1;
   const int64_t queued = static_cast<int64_t>(rd_kafka_queue_length(partition.queue));
   if (partition.at_end && queued == 0) return partition.position;
+  // The broker is up, but has said nothing of this partition yet.
+  if (partition.last_stable_offset < 0) return -1;
   return std::max(partition.last_stable_offset, partition.position + queued);
 }
 

@@ -55,6 +55,8 @@ class KafkaSource : public SourceOperator {
     int64_t stop_offset = -1;
     int64_t end_offset = -1;  // last heard; -1 = never
     bool finished = false;
+    // Idle at the checkpoint. Rows may have come since: until that is known it counts as active.
+    bool was_idle = false;
     // A partition not heard of may have anything.
     bool lag() const { return end_offset < 0 || end_offset > next_offset; }
   };
@@ -113,9 +115,10 @@ absl::Status KafkaSource::Open(const OperatorContext& context, const TaskRestore
 absl::Status KafkaSource::Add(const PartitionPosition& position) {
   Partition partition{.number = position.partition,
                       .next_offset = position.next_offset,
-                      .stop_offset = position.stop_offset};
+                      .stop_offset = position.stop_offset,
+                      .was_idle = position.idle};
   partitions_.push_back(partition);
-  time_.Add(position.partition, position.max_event_time, position.idle);
+  time_.Add(position.partition, position.max_event_time, /*idle=*/false);
   // One at its stop is never read again: its offsets may be gone by now.
   if (partition.stop_offset >= 0 && partition.next_offset >= partition.stop_offset) {
     return absl::OkStatus();
@@ -136,6 +139,7 @@ absl::StatusOr<SourceOperator::PollResult> KafkaSource::Poll(Output& out) {
     if (partition.finished) continue;
     if (partition.stop_offset >= 0 && partition.next_offset >= partition.stop_offset) {
       partition.finished = true;
+      partition.was_idle = false;
       WEIR_RETURN_IF_ERROR(Emit(time_.OnFinished(partition.number), out));
       continue;
     }
@@ -173,10 +177,14 @@ absl::StatusOr<bool> KafkaSource::ReadOne(Partition* partition, EventTime latest
   partition->next_offset = position;
   const bool known = RefreshEnd(partition);
   if (polled->records.size() > 0) {
+    partition->was_idle = false;
     WEIR_RETURN_IF_ERROR(EmitRecords(partition, std::move(polled->records), out));
     return true;
   }
   const bool lag = moved || !known || partition->lag();
+  if (known && std::exchange(partition->was_idle, false) && !lag) {
+    WEIR_RETURN_IF_ERROR(Emit(time_.OnStillIdle(partition->number), out));
+  }
   WEIR_RETURN_IF_ERROR(Emit(time_.OnNoRows(partition->number, lag), out));
   // Control records alone: the next turn may end the partition.
   return moved;
@@ -270,7 +278,8 @@ absl::StatusOr<PendingState> KafkaSource::Capture(const Barrier& barrier) {
     position.next_offset = partition.next_offset;
     position.stop_offset = partition.stop_offset;
     position.max_event_time = time_.max_event_time(partition.number);
-    position.idle = time_.partition_status(partition.number) == ChannelStatus::kIdle;
+    position.idle =
+        partition.was_idle || time_.partition_status(partition.number) == ChannelStatus::kIdle;
     captured.positions.push_back(std::move(position));
   }
   return PendingState{

@@ -50,6 +50,10 @@ std::optional<WatermarkChange> WatermarkTracker::OnNoRows(int32_t partition, boo
   return merged_.OnStatus(p.channel, ChannelStatus::kIdle);
 }
 
+std::optional<WatermarkChange> WatermarkTracker::OnStillIdle(int32_t partition) {
+  return merged_.OnStatus(partitions_.at(partition).channel, ChannelStatus::kIdle);
+}
+
 std::optional<WatermarkChange> WatermarkTracker::OnFinished(int32_t partition) {
   const Partition& p = partitions_.at(partition);
   // The value goes last: a finished channel counts only once all are finished.

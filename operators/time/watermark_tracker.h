@@ -32,6 +32,8 @@ class WatermarkTracker {
   std::optional<Change> OnRows(int32_t partition, EventTime max_event_time);
   // Nothing was read. `lag`: there is, or may be, something to read.
   std::optional<Change> OnNoRows(int32_t partition, bool lag);
+  // The partition was idle before a restart and has had no rows since: no timeout is waited for.
+  std::optional<Change> OnStillIdle(int32_t partition);
   // The partition reached its stop offset: no further event.
   std::optional<Change> OnFinished(int32_t partition);
   // What must be announced after Add, or before anything was read.

@@ -377,6 +377,39 @@ TEST_F(SourceOperatorTest, WithoutPartitions) {
   EXPECT_THAT(PollAll(), ElementsAre("idle", "watermark end", "finished"));
 }
 
+// While the job was down an idle partition may have got rows, no later than those of the others.
+TEST_F(SourceOperatorTest, ARestoredIdlePartitionMayHaveLag) {
+  FakeKafka& kafka = Topic(2);
+  kafka.Append(0, Row(1, 100));
+  kafka.Append(0, Row(2, 1000));
+  kafka.Append(1, Row(3, 100));
+  kafka.Append(1, Row(4, 110));
+  kafka.Stall(1, true);  // The first answer takes its time.
+  TaskRestore restore;
+  restore.positions = {At(0, 1, -1, EventTime{100 * kSecond}),
+                       At(1, 1, -1, EventTime{100 * kSecond}, /*idle=*/true)};
+  Open(kafka, restore);
+  EXPECT_THAT(PollAll(), ElementsAre("watermark 90", "rows 2"));
+  kafka.Stall(1, false);
+  EXPECT_THAT(PollAll(), ElementsAre("rows 4", "watermark 100"));
+}
+
+TEST_F(SourceOperatorTest, ARestoredIdlePartitionThatNobodyKnowsOfIsWaitedFor) {
+  FakeKafka& kafka = Topic(2);
+  kafka.Append(0, Row(1, 100));
+  kafka.SetTrouble("brokers away");
+  TaskRestore restore;
+  restore.positions = {At(0, 1, -1, EventTime{200 * kSecond}),
+                       At(1, 0, -1, EventTime{100 * kSecond}, /*idle=*/true)};
+  Open(kafka, restore);
+  EXPECT_THAT(PollAll(), ElementsAre("watermark 90"));
+  // Stopped now, nothing new is known of it either.
+  EXPECT_TRUE(Positions()[1].idle);
+  kafka.SetTrouble("");
+  EXPECT_THAT(PollAll(), ElementsAre("watermark 190"));
+  EXPECT_TRUE(Positions()[1].idle);
+}
+
 TEST_F(SourceOperatorTest, NewPartitionsAreReadFromTheirPosition) {
   FakeKafka& kafka = Topic(1);
   kafka.Append(0, Row(1, 100));
