@@ -130,6 +130,8 @@ absl::Status KafkaReader::Start() {
         WakeCallback(client, self);
       },
       this);
+  // The callback tells only of a queue that was empty: what came before it would keep it silent.
+  events_waiting_.store(true);
   for (auto& [number, partition] : partitions_) {
     WEIR_RETURN_IF_ERROR(StartPartition(number, partition.get()));
   }
