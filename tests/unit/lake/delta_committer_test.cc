@@ -352,6 +352,10 @@ TEST_F(DeltaCommitterTest, ExactlyOnceUnderLostAnswers) {
           log_.outcomes.clear();
           committer = Prepared();  // a crash and a restart
         }
+        if (status.ok() && dice->Next() % 4 == 0) {
+          committer = Prepared();  // a crash before the success was recorded
+          status = absl::UnknownError("");
+        }
       }
     }
     EXPECT_EQ(AddedPaths(), expected);
