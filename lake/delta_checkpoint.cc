@@ -100,7 +100,7 @@ absl::Status PointTo(LogStore* store, int64_t version, int64_t actions, int64_t 
 
 }  // namespace
 
-absl::Status WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms) {
+absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms) {
   WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<CheckpointWriter> writer, OpenCheckpointWriter());
   WEIR_RETURN_IF_ERROR(writer->AddState(state));
   const int64_t retention_ms = TombstoneRetentionMs(state.metadata);
@@ -111,8 +111,9 @@ absl::Status WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t n
   if (absl::Status put = store->PutIfAbsent(CheckpointFileName(state.version), bytes);
       !put.ok() && !absl::IsAlreadyExists(put))
     return put;
-  return PointTo(store, state.version, writer->actions(), static_cast<int64_t>(bytes.size()),
-                 filter.live_files());
+  WEIR_RETURN_IF_ERROR(PointTo(store, state.version, writer->actions(),
+                               static_cast<int64_t>(bytes.size()), filter.live_files()));
+  return filter.live_files();
 }
 
 }  // namespace weir

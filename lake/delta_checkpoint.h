@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace weir {
 
@@ -13,8 +13,9 @@ struct DeltaState;
 
 // Writes a classic checkpoint of state.version: the last checkpoint before it, streamed through,
 // and the commits since. Tombstones older than the table's retention are dropped. Then points
-// `_last_checkpoint` to it. Memory: the commits since the last checkpoint, and the new file.
-absl::Status WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms);
+// `_last_checkpoint` to it. Returns how many files the version has. Memory: the commits since the
+// last checkpoint, and the new file.
+absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms);
 
 }  // namespace weir
 

@@ -93,6 +93,7 @@ class DeltaCommitter : public TableCommitter {
   std::string app_id_;
   DeltaState state_;
   int64_t checkpoint_version_ = -1;  // the last one known
+  int64_t live_files_ = 0;           // as of our last checkpoint
   int64_t looked_us_ = 0;            // monotonic: when the log was last read to its end
   int64_t app_table_version_ = -1;   // that holds the stored version of our app id, if known
   // Files committed under our app id by somebody else since Prepare, as paths in the log. A fenced
@@ -324,15 +325,16 @@ std::string DeltaCommitter::Compose(const Attempt& attempt) {
 // The commit stands whatever becomes of the checkpoint; the next one tries again.
 void DeltaCommitter::MaybeCheckpoint() {
   if (state_.version - std::max<int64_t>(checkpoint_version_, 0) <
-      CheckpointInterval(state_.metadata))
+      CheckpointInterval(state_.metadata, live_files_))
     return;
-  const absl::Status written = WriteCheckpoint(store_.get(), state_, NowMs());
+  const absl::StatusOr<int64_t> written = WriteCheckpoint(store_.get(), state_, NowMs());
   if (written.ok()) {
     checkpoint_version_ = state_.version;
+    live_files_ = *written;
     return;
   }
   WEIR_LOG(kWarning, "checkpoint of a Delta table not written", {"table", path_},
-           {"version", state_.version}, {"error", written.ToString()});
+           {"version", state_.version}, {"error", written.status().ToString()});
 }
 
 }  // namespace

@@ -184,11 +184,11 @@ bool NeedsInCommitTimestamp(const DeltaProtocol& protocol, const DeltaMetadata& 
          IsTrue(metadata, "delta.enableInCommitTimestamps");
 }
 
-int CheckpointInterval(const DeltaMetadata& metadata) {
+int64_t CheckpointInterval(const DeltaMetadata& metadata, int64_t live_files) {
   int interval = 0;
   if (absl::SimpleAtoi(Property(metadata, "delta.checkpointInterval"), &interval) && interval > 0)
     return interval;
-  return 10;
+  return std::max<int64_t>(10, live_files / 1000);
 }
 
 int64_t TombstoneRetentionMs(const DeltaMetadata& metadata) {

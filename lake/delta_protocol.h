@@ -18,8 +18,10 @@ DeltaProtocol ProtocolForNewTable(const Schema& schema);
 // The table wants a timestamp inside every commit (feature inCommitTimestamp, enabled).
 bool NeedsInCommitTimestamp(const DeltaProtocol& protocol, const DeltaMetadata& metadata);
 
-// Property `delta.checkpointInterval`, 10 when absent or not a positive number.
-int CheckpointInterval(const DeltaMetadata& metadata);
+// Commits from one checkpoint to the next: property `delta.checkpointInterval`, else 10, else so
+// many that a checkpoint of `live_files`, which names every file, costs each commit that of a
+// thousand.
+int64_t CheckpointInterval(const DeltaMetadata& metadata, int64_t live_files);
 
 // Property `delta.deletedFileRetentionDuration` in milliseconds, one week when absent; -1 (for
 // ever) when it can't be understood: keeping a tombstone too long harms nobody.

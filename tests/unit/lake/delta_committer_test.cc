@@ -417,6 +417,18 @@ TEST_F(DeltaCommitterTest, ReadsOnlyWhatIsNew) {
   EXPECT_EQ(log_.lists, 0);
 }
 
+TEST_F(DeltaCommitterTest, AFailedCheckpointFailsNoCommitAndIsTriedAgain) {
+  const auto committer = Prepared();
+  for (int64_t epoch = 1; epoch <= 12; ++epoch) {
+    // A commit in the way that the checkpoint can't read: the file action of version 1 is damaged.
+    if (epoch == 10) log_.files[CommitFileName(1)].insert(0, "x");
+    if (epoch == 12) log_.files[CommitFileName(1)].erase(0, 1);
+    const auto result = committer->Commit(Epoch(epoch, {File(absl::StrCat(epoch))}));
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(log_.files.count(CheckpointFileName(epoch)), epoch == 12 ? 1u : 0u);
+  }
+}
+
 TEST_F(DeltaCommitterTest, RefusesWrongRequests) {
   EXPECT_TRUE(absl::IsFailedPrecondition(NewCommitter()->Commit(Epoch(1)).status()));
   const auto committer = Prepared();

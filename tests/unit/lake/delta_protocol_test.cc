@@ -133,11 +133,13 @@ TEST(DeltaProtocolTest, ReadsIntervals) {
     metadata.configuration["delta.deletedFileRetentionDuration"] = text;
     EXPECT_EQ(TombstoneRetentionMs(metadata), expected) << text;
   }
-  EXPECT_EQ(CheckpointInterval(metadata), 10);
+  EXPECT_EQ(CheckpointInterval(metadata, 0), 10);
+  EXPECT_EQ(CheckpointInterval(metadata, 10'999), 10);
+  EXPECT_EQ(CheckpointInterval(metadata, 100'000), 100);
   metadata.configuration["delta.checkpointInterval"] = "25";
-  EXPECT_EQ(CheckpointInterval(metadata), 25);
+  EXPECT_EQ(CheckpointInterval(metadata, 100'000), 25);
   metadata.configuration["delta.checkpointInterval"] = "-3";
-  EXPECT_EQ(CheckpointInterval(metadata), 10);
+  EXPECT_EQ(CheckpointInterval(metadata, 0), 10);
 }
 
 TEST(DeltaProtocolTest, TimestampsInCommitsOnlyWhenEnabled) {
