@@ -97,7 +97,9 @@ class KafkaReader : public PartitionReader {
   int stats_without_broker_ = 0;
   std::string last_error_;
 
-  std::atomic<bool> events_waiting_{false};
+  // Set at first: what came before the callback was set up doesn't call it, and as long as
+  // something waits nothing later does.
+  std::atomic<bool> events_waiting_{true};
   absl::Mutex wake_mutex_;
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
 };
