@@ -36,6 +36,12 @@ bool Exists(const std::string& path) {
 
 absl::Status CheckTablePathWritable(const std::string& path) {
   if (path.empty()) return absl::FailedPreconditionError("the table's path is empty");
+  if (path.find("://") != std::string::npos) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("a table at ", path,
+                     " needs an object store, which this version can't write to; use a directory, "
+                     "or mount the store as one"));
+  }
   std::string existing = path;
   while (!Exists(existing)) existing = ParentDirectory(existing);
   WEIR_RETURN_IF_ERROR(CheckDirectory(existing, path));

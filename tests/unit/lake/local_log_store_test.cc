@@ -92,6 +92,8 @@ TEST_F(LocalLogStoreTest, AFileInTheWayIsNamed) {
 TEST(CheckTablePathTest, TakesWhatCanBeMade) {
   TemporaryDirectory directory;
   EXPECT_TRUE(CheckTablePathWritable(directory.path()).ok());
+  EXPECT_EQ(CheckTablePathWritable("s3://bucket/table").code(),
+            absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(CheckTablePathWritable(directory / "not/yet/there").ok());
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
