@@ -274,9 +274,8 @@ TEST(JobMachineTest, ALostWorkersTasksMoveToTheOthersAndDropWhatWasNotPublished)
   job.Send(DurableEvent{trigger.generation, trigger.checkpoint,
                         job.Snapshot(job.deployed.tasks[5], 10, "zombie")});
   job.AllDurable(next, 10, "new");
-  for (const StagedFile& file : std::get<Manifest>(job.AppendOk().body).staged) {
-    EXPECT_THAT(file.path, HasSubstr("new"));
-  }
+  const auto manifest = std::get<Manifest>(job.AppendOk().body);
+  for (const StagedFile& file : manifest.staged) EXPECT_THAT(file.path, HasSubstr("new"));
 }
 
 TEST(JobMachineTest, AProcessThatComesBackAtOnceGetsItsTasksBack) {
