@@ -17,6 +17,8 @@ namespace {
 // Fetching is poked at most this often.
 constexpr int64_t kPokeIntervalUs = 2'000;
 constexpr int kOutOfRangeQueryMs = 1'000;
+// One alone may have been made before the connection and be read after the first record.
+constexpr int kStatsToBelieve = 2;
 
 void OnLog(const rd_kafka_t*, int level, const char* facility, const char* text) {
   // Syslog levels. Lost and refused connections are told by Trouble(); warnings about settings are
@@ -231,9 +233,7 @@ void KafkaReader::OnMessage(rd_kafka_message_t* message, Collector* out) {
   }
   // Once per poll: it answers, so it is there.
   if (records.size() == 1) {
-    partition.reachable = true;
-    partition.trouble.clear();
-    BrokersAnswered();
+    Answered(&partition);
   }
 }
 
@@ -243,9 +243,7 @@ void KafkaReader::OnPartitionError(const rd_kafka_message_t* message, Collector*
     // Past aborted transactions and control records, too.
     partition.position = std::max(partition.position, message->offset);
     partition.at_end = true;
-    partition.reachable = true;
-    partition.trouble.clear();
-    BrokersAnswered();
+    Answered(&partition);
     return;
   }
   const std::string where =
@@ -359,17 +357,26 @@ void KafkaReader::OnStats(std::string_view json) {
   if (!ParseKafkaStats(json, spec_.topic, &stats)) return;
   if (stats.any_broker_up) {
     BrokersAnswered();
-  } else if (++stats_without_broker_ >= 2 && away_since_us_ < 0) {
+  } else if (++stats_without_broker_ >= kStatsToBelieve && away_since_us_ < 0) {
     away_since_us_ = clock_->MonotonicMicros();
   }
   for (const auto& [number, seen] : stats.partitions) {
     auto entry = partitions_.find(number);
     if (entry == partitions_.end()) continue;
     Partition& partition = *entry->second;
-    partition.reachable = seen.broker_up;
+    partition.stats_without_broker = seen.broker_up ? 0 : partition.stats_without_broker + 1;
+    if (seen.broker_up) partition.reachable = true;
+    if (partition.stats_without_broker >= kStatsToBelieve) partition.reachable = false;
     if (seen.last_stable_offset >= 0) partition.last_stable_offset = seen.last_stable_offset;
     if (seen.low_offset >= 0) partition.low_offset = seen.low_offset;
   }
+}
+
+void KafkaReader::Answered(Partition* partition) {
+  partition->reachable = true;
+  partition->stats_without_broker = 0;
+  partition->trouble.clear();
+  BrokersAnswered();
 }
 
 void KafkaReader::BrokersAnswered() {

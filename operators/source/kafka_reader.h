@@ -53,6 +53,7 @@ class KafkaReader : public PartitionReader {
     int64_t position = 0;
     bool at_end = false;  // the broker said so, and no record came since
     bool reachable = false;
+    int stats_without_broker = 0;  // in a row
     int64_t last_stable_offset = -1;
     int64_t low_offset = -1;
     absl::Status error;   // final; returned by the next Poll
@@ -76,6 +77,7 @@ class KafkaReader : public PartitionReader {
   absl::Status OutOfRange(const Collector& out);
   void OnClientError(int error, const char* text);
   void OnStats(std::string_view json);
+  void Answered(Partition* partition);
   void BrokersAnswered();
   static void WakeCallback(rd_kafka_s* client, void* reader);
 
@@ -90,16 +92,14 @@ class KafkaReader : public PartitionReader {
   std::map<int32_t, std::unique_ptr<Partition>> partitions_;
   int64_t last_poke_us_ = 0;
 
-  // Brokers. All are believed away after an error that says so, or two statistics in a row without
+  // Brokers. All are believed away after an error that says so, or some statistics in a row without
   // one that is up.
   int64_t away_since_us_ = -1;  // -1 = some are there
   int64_t started_us_ = 0;
   int stats_without_broker_ = 0;
   std::string last_error_;
 
-  // Set at first: what came before the callback was set up doesn't call it, and as long as
-  // something waits nothing later does.
-  std::atomic<bool> events_waiting_{true};
+  std::atomic<bool> events_waiting_{false};
   absl::Mutex wake_mutex_;
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mutex_);
 };

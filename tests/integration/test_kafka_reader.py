@@ -227,7 +227,8 @@ def test_broker_that_goes_away_and_comes_back(tmp_path, topic_name):
         with Reader(kafka, topic_name) as reader:
             reader.open_at(0)
             assert reader.read_to(1) == ["before"]
-            assert reader("read", 0.1)["ends"] == {"0": 1}
+            # Unknown at first: the broker tells it in a later answer.
+            wait_for(lambda: reader("read", 0.1)["ends"] == {"0": 1}, 10, lambda: "the end to be known")
             kafka.kill()
             answer = reader("trouble", 30, "some")
             assert f"brokers {kafka.brokers} unreachable for " in answer["trouble"]
