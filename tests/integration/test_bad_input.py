@@ -44,7 +44,7 @@ def test_broken_sql_names_line_and_column(cluster, tmp_path):
     ("sum(amount)", "sum(amont)", ["amont", "amount", "line"]),
     ("sum(amount)", "sum(eventType)", ["sum", "text"]),
     ("event_count BIGINT", "event_count BOOLEAN", ["event_count", "boolean"]),
-    ("connector = 'delta'", "conector = 'delta'", ["conector", "connector"]),
+    ("connector = 'delta'", "conector = 'delta'", ["connector = 'kafka'", "'delta'", "line 7"]),
     ("watermark = '1 minute'", "watermrk = '1 minute'", ["watermrk", "watermark"]),
     ("INTERVAL '5 minutes'", "INTERVAL '1 month'", ["month"]),
     ("GROUP BY window_start, window_end, eventType", "GROUP BY window_start, window_end", ["eventtype"]),
@@ -165,7 +165,7 @@ def test_data_directory_of_a_newer_version(tmp_path):
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "999" in done.stderr and str(tmp_path) in done.stderr
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["VERSION"]
+    assert not (tmp_path / "jobs").exists()
 
 
 def test_worker_without_a_coordinator_says_so_and_goes_on_trying(tmp_path):
