@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 import weir
@@ -54,7 +55,10 @@ def script(tmp_path):
 
 
 def test_shows_the_cluster(client):
-    status = client.status()
+    # `weir dev` names its address before its worker has registered.
+    deadline = time.monotonic() + 30
+    while not (status := client.status()).workers and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert status.version == weir.__version__
     assert status.slots == 2
     assert [worker.slots for worker in client.workers()] == [2]
