@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "model/aggregate_name.h"
 #include "sql/rewrite.h"
 #include "sql/share.h"
 #include "sql/stages.h"
@@ -52,31 +53,9 @@ std::vector<int> Carried(const SourceTable& source, const SinkTable& sink) {
   return carried;
 }
 
+// Columns are named after their aggregate; the two counts of one argument must not share a name.
 const char* NameOf(AggregateKind kind) {
-  switch (kind) {
-    case AggregateKind::kCountStar:
-    case AggregateKind::kCount:
-      return "count";
-    case AggregateKind::kCountDistinct:
-      return "count_distinct";
-    case AggregateKind::kSum:
-      return "sum";
-    case AggregateKind::kAvg:
-      return "avg";
-    case AggregateKind::kMin:
-      return "min";
-    case AggregateKind::kMax:
-      return "max";
-    case AggregateKind::kStddevSamp:
-      return "stddev_samp";
-    case AggregateKind::kVarSamp:
-      return "var_samp";
-    case AggregateKind::kBoolAnd:
-      return "bool_and";
-    case AggregateKind::kBoolOr:
-      return "bool_or";
-  }
-  return "aggregate";
+  return kind == AggregateKind::kCountDistinct ? "count_distinct" : AggregateName(kind);
 }
 
 // Aggregates that nothing above reads aren't computed: a view may have more than a query takes.

@@ -8,36 +8,11 @@
 #include "arrow/record_batch.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "model/aggregate_name.h"
 #include "operators/window/accumulator_kinds.h"
 
 namespace weir {
 namespace {
-
-const char* NameOf(AggregateKind kind) {
-  switch (kind) {
-    case AggregateKind::kCountStar:
-    case AggregateKind::kCount:
-    case AggregateKind::kCountDistinct:
-      return "count";
-    case AggregateKind::kSum:
-      return "sum";
-    case AggregateKind::kAvg:
-      return "avg";
-    case AggregateKind::kMin:
-      return "min";
-    case AggregateKind::kMax:
-      return "max";
-    case AggregateKind::kStddevSamp:
-      return "stddev_samp";
-    case AggregateKind::kVarSamp:
-      return "var_samp";
-    case AggregateKind::kBoolAnd:
-      return "bool_and";
-    case AggregateKind::kBoolOr:
-      return "bool_or";
-  }
-  return "unknown aggregate";
-}
 
 std::unique_ptr<Accumulator> MakeOfKind(const AggregateCall& call) {
   switch (call.kind) {
@@ -65,7 +40,7 @@ std::unique_ptr<Accumulator> MakeOfKind(const AggregateCall& call) {
 
 std::string CallForPeople(const AggregateCall& call) {
   if (call.kind == AggregateKind::kCountStar) return "count(*)";
-  return absl::StrCat(NameOf(call.kind),
+  return absl::StrCat(AggregateName(call.kind),
                       call.kind == AggregateKind::kCountDistinct ? "(distinct " : "(",
                       ToString(call.argument_type), ")");
 }
