@@ -6,7 +6,7 @@ import pytest
 
 @pytest.mark.parametrize("line", [
     'path = "/home/alice/weir/data"',
-    "cd /work/main && ninja",
+    "cd /work/alice && ninja",
     "--cache /tmp/weir-cache",
     "file:///root/table",
     "log: /Users/bob/x.log",
