@@ -1,4 +1,5 @@
-// The only durable store of a cluster: named, immutable byte strings with create-if-absent.
+// The only durable store of a cluster: named byte strings with create-if-absent, nearly all of them
+// immutable, and compare-and-swap for the few records that change.
 #ifndef WEIR_BASE_BLOB_STORE_H_
 #define WEIR_BASE_BLOB_STORE_H_
 
@@ -17,6 +18,7 @@ namespace weir {
 //
 // Error kinds are the contract:
 //   NOT_FOUND, ALREADY_EXISTS   certain
+//   ABORTED                     certain: the blob is not, or no longer, the version named
 //   UNKNOWN                     the write may or may not have happened: read back before deciding,
 //                               clean nothing up
 //   UNAVAILABLE                 nothing happened; retrying may help
@@ -46,6 +48,24 @@ class BlobStore {
                                                   const std::string& start_after) = 0;
   // OK also when absent.
   virtual absl::Status Delete(const std::string& name) = 0;
+
+  // The few records that change: a lease, a hint. Readers see the old bytes or the new, whole.
+
+  struct Versioned {
+    std::string bytes;
+    std::string version;  // opaque, not empty; equal bytes may have equal versions
+  };
+  virtual absl::StatusOr<Versioned> GetVersioned(const std::string& name) = 0;
+  // Replaces the content if it still has `version`, and returns the new version; else ABORTED,
+  // leaving it alone. Of several concurrent callers with one version at most one succeeds, as long
+  // as each writes bytes that nobody wrote before: put something unique into the record. That also
+  // decides an UNKNOWN outcome: it landed if the bytes read back are the caller's, or if a record
+  // read back says that it followed the caller's.
+  virtual absl::StatusOr<std::string> PutIfVersion(const std::string& name, std::string_view bytes,
+                                                   const std::string& version) = 0;
+  // Creates the blob or replaces it, whatever is there. UNKNOWN when it may have landed or may yet
+  // land: only for what any reader can do without.
+  virtual absl::Status Replace(const std::string& name, std::string_view bytes) = 0;
 };
 
 // A directory of a local file system, made when absent. PERMISSION_DENIED or FAILED_PRECONDITION

@@ -1,9 +1,11 @@
 // A blob store in a directory. Create-if-absent is link(2): the content is written and synced under
 // a temporary name first, so a blob is there whole or not at all, and of several links to one name
-// exactly one succeeds.
+// exactly one succeeds. Replacing is rename(2) under a lock that all processes share; the version
+// of a blob is the hash of its content.
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/blob_store.h"
+#include "base/clock.h"
+#include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/posix_file.h"
 #include "base/random.h"
@@ -26,6 +30,10 @@ namespace {
 
 // Temporary files of all processes that use the store; no blob's name begins with it.
 constexpr char kTemporaryFolder[] = ".weir-tmp";
+// In that folder; held while a blob that changes is compared and renamed over. Never removed.
+constexpr char kLockName[] = "lock";
+// Whoever holds the lock renames one file. Longer than this, its process is stopped.
+constexpr int64_t kLockMicrosMax = 1'000'000;
 // A temporary file this old was left by a process that died: none is in use that long.
 constexpr int64_t kTemporarySecondsMax = 24 * 3600;
 // The kernel has written back a name this old, whoever made it.
@@ -91,6 +99,36 @@ class Directory {
   DIR* const handle_;
 };
 
+// The lock of a store among all threads and processes; the kernel frees it when its holder dies.
+class StoreLock {
+ public:
+  StoreLock() = default;
+  ~StoreLock() {
+    if (file_ >= 0) close(file_);
+  }
+  StoreLock(const StoreLock&) = delete;
+  StoreLock& operator=(const StoreLock&) = delete;
+
+  // UNAVAILABLE when somebody else holds it for too long.
+  absl::Status Acquire(const std::string& path) {
+    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file_ < 0) return ErrnoError(errno, "opening", path);
+    const int64_t deadline_us = SystemClock()->MonotonicMicros() + kLockMicrosMax;
+    while (flock(file_, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoError(errno, "locking", path);
+      if (SystemClock()->MonotonicMicros() > deadline_us) {
+        return absl::UnavailableError(
+            absl::StrCat("another process holds ", path, "; is one of them stopped?"));
+      }
+      usleep(500);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  int file_ = -1;
+};
+
 class LocalBlobStore : public BlobStore {
  public:
   explicit LocalBlobStore(std::string root) : root_(std::move(root)) {}
@@ -104,6 +142,10 @@ class LocalBlobStore : public BlobStore {
   absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
                                           const std::string& start_after) override;
   absl::Status Delete(const std::string& name) override;
+  absl::StatusOr<Versioned> GetVersioned(const std::string& name) override;
+  absl::StatusOr<std::string> PutIfVersion(const std::string& name, std::string_view bytes,
+                                           const std::string& version) override;
+  absl::Status Replace(const std::string& name, std::string_view bytes) override;
 
  private:
   std::string PathOf(const std::string& name) const { return absl::StrCat(root_, "/", name); }
@@ -113,6 +155,12 @@ class LocalBlobStore : public BlobStore {
   }
   enum class Content { kOwn, kShared };  // kShared: other names of the file may exist
   absl::Status Publish(const std::string& temporary, Content content, const std::string& name);
+  absl::Status Swap(const std::string& name, std::string_view bytes, const std::string* version);
+  absl::Status Rename(const std::string& temporary, const std::string& name,
+                      const std::string* version) const;
+  std::string LockPath() const {
+    return absl::StrCat(root_, "/", kTemporaryFolder, "/", kLockName);
+  }
   absl::Status SyncNameOf(const std::string& path) const;
   absl::Status Walk(const std::string& folder, const std::string& prefix,
                     const std::string& start_after, std::vector<Entry>* out) const;
@@ -146,6 +194,8 @@ void LocalBlobStore::RemoveOldTemporaries() const {
   const time_t now = time(nullptr);
   while (const dirent* entry = directory.Next()) {
     struct stat info {};
+    // Two locks of one name would be none.
+    if (std::string_view(entry->d_name) == kLockName) continue;
     if (fstatat(directory.fd(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISREG(info.st_mode) && now - info.st_mtime > kTemporarySecondsMax)
       unlinkat(directory.fd(), entry->d_name, 0);
@@ -275,9 +325,67 @@ absl::Status LocalBlobStore::Walk(const std::string& folder, const std::string& 
 absl::Status LocalBlobStore::Delete(const std::string& name) {
   WEIR_RETURN_IF_ERROR(CheckName(name));
   const std::string path = PathOf(name);
+  StoreLock lock;  // else a record deleted between compare and rename would come back
+  WEIR_RETURN_IF_ERROR(lock.Acquire(LockPath()));
   if (unlink(path.c_str()) == 0) return absl::OkStatus();
   if (errno == ENOENT || errno == ENOTDIR || errno == EISDIR) return absl::OkStatus();
   return ErrnoError(errno, "deleting", path);
+}
+
+absl::StatusOr<BlobStore::Versioned> LocalBlobStore::GetVersioned(const std::string& name) {
+  WEIR_ASSIGN_OR_RETURN(std::string bytes, Get(name));
+  std::string version = Sha256Hex(bytes);
+  return Versioned{std::move(bytes), std::move(version)};
+}
+
+absl::StatusOr<std::string> LocalBlobStore::PutIfVersion(const std::string& name,
+                                                         std::string_view bytes,
+                                                         const std::string& version) {
+  WEIR_RETURN_IF_ERROR(Swap(name, bytes, &version));
+  return Sha256Hex(bytes);
+}
+
+absl::Status LocalBlobStore::Replace(const std::string& name, std::string_view bytes) {
+  return Swap(name, bytes, nullptr);
+}
+
+// `version` = nullptr: whatever is there.
+absl::Status LocalBlobStore::Swap(const std::string& name, std::string_view bytes,
+                                  const std::string* version) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string folder = ParentDirectory(PathOf(name));
+  if (version == nullptr) WEIR_RETURN_IF_ERROR(MakeDirectories(folder));
+  const std::string temporary = TemporaryPath();
+  WEIR_RETURN_IF_ERROR(WriteNewFile(temporary, bytes));
+  absl::Status status = Rename(temporary, name, version);
+  if (!status.ok()) {
+    unlink(temporary.c_str());
+    return status;
+  }
+  status = Failpoint("blob_store.after_rename");
+  if (status.ok()) status = SyncDirectory(folder);
+  if (!status.ok()) return absl::UnknownError(status.message());
+  return absl::OkStatus();
+}
+
+absl::Status LocalBlobStore::Rename(const std::string& temporary, const std::string& name,
+                                    const std::string* version) const {
+  const std::string path = PathOf(name);
+  StoreLock lock;
+  WEIR_RETURN_IF_ERROR(lock.Acquire(LockPath()));
+  if (version != nullptr) {
+    const absl::StatusOr<std::string> bytes = ReadFile(path);
+    const bool gone =
+        absl::IsNotFound(bytes.status()) || absl::IsFailedPrecondition(bytes.status());
+    if (gone || (bytes.ok() && Sha256Hex(*bytes) != *version)) {
+      return absl::AbortedError(
+          absl::StrCat("blob ", name, gone ? " is gone" : " has changed meanwhile"));
+    }
+    WEIR_RETURN_IF_ERROR(bytes.status());
+  }
+  WEIR_RETURN_IF_ERROR(Failpoint("blob_store.before_rename"));
+  if (rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
+  return ErrnoError(errno, "renaming to", path);
 }
 
 }  // namespace

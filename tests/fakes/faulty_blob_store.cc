@@ -8,6 +8,12 @@
 #include "absl/strings/match.h"
 
 namespace weir {
+namespace {
+
+// As object stores do it: the version follows from the content.
+std::string VersionOf(std::string_view bytes) { return "version of " + std::string(bytes); }
+
+}  // namespace
 
 void FaultyBlobStore::PlanPuts(std::deque<PutFault> faults) {
   absl::MutexLock lock(&mutex_);
@@ -21,7 +27,7 @@ void FaultyBlobStore::FailGets(int count) {
 
 void FaultyBlobStore::DeliverLate() {
   absl::MutexLock lock(&mutex_);
-  for (auto& [name, bytes] : late_) blobs_.emplace(name, bytes);
+  for (const Write& write : late_) Apply(write).IgnoreError();
   late_.clear();
 }
 
@@ -36,6 +42,29 @@ std::map<std::string, std::string> FaultyBlobStore::Snapshot() {
 }
 
 absl::Status FaultyBlobStore::PutIfAbsent(const std::string& name, std::string_view bytes) {
+  return Conditional({name, std::string(bytes), std::nullopt});
+}
+
+absl::StatusOr<BlobStore::Versioned> FaultyBlobStore::GetVersioned(const std::string& name) {
+  absl::StatusOr<std::string> bytes = Get(name);
+  if (!bytes.ok()) return bytes.status();
+  return Versioned{*bytes, VersionOf(*bytes)};
+}
+
+absl::StatusOr<std::string> FaultyBlobStore::PutIfVersion(const std::string& name,
+                                                          std::string_view bytes,
+                                                          const std::string& version) {
+  const absl::Status status = Conditional({name, std::string(bytes), version});
+  if (!status.ok()) return status;
+  return VersionOf(bytes);
+}
+
+absl::Status FaultyBlobStore::Replace(const std::string& name, std::string_view bytes) {
+  Overwrite(name, std::string(bytes));
+  return absl::OkStatus();
+}
+
+absl::Status FaultyBlobStore::Conditional(Write write) {
   absl::MutexLock lock(&mutex_);
   PutFault fault = PutFault::kNone;
   if (!faults_.empty()) {
@@ -44,22 +73,34 @@ absl::Status FaultyBlobStore::PutIfAbsent(const std::string& name, std::string_v
   }
   switch (fault) {
     case PutFault::kNone:
-      if (!blobs_.emplace(name, bytes).second) return absl::AlreadyExistsError(name);
-      return absl::OkStatus();
+      return Apply(write);
     case PutFault::kUnavailable:
       return absl::UnavailableError("the store is down");
     case PutFault::kLost:
       return absl::UnknownError("the answer was lost");
     case PutFault::kDoneUnknown:
-      blobs_.emplace(name, bytes);
+      Apply(write).IgnoreError();
       return absl::UnknownError("the answer was lost");
     case PutFault::kLate:
-      late_.emplace_back(name, bytes);
+      late_.push_back(std::move(write));
       return absl::UnknownError("the answer was lost");
     case PutFault::kDenied:
-      return absl::PermissionDeniedError(name);
+      return absl::PermissionDeniedError(write.name);
   }
   return absl::InternalError("unknown fault");
+}
+
+absl::Status FaultyBlobStore::Apply(const Write& write) {
+  if (!write.version.has_value()) {
+    if (!blobs_.emplace(write.name, write.bytes).second)
+      return absl::AlreadyExistsError(write.name);
+    return absl::OkStatus();
+  }
+  const auto it = blobs_.find(write.name);
+  if (it == blobs_.end() || VersionOf(it->second) != *write.version)
+    return absl::AbortedError(write.name);
+  it->second = write.bytes;
+  return absl::OkStatus();
 }
 
 absl::Status FaultyBlobStore::PutFileIfAbsent(const std::string& name,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,7 @@
 
 namespace weir {
 
-// What becomes of one PutIfAbsent or PutFileIfAbsent.
+// What becomes of one PutIfAbsent, PutFileIfAbsent or PutIfVersion.
 enum class PutFault {
   kNone,
   kUnavailable,  // nothing happens
@@ -32,7 +33,7 @@ class FaultyBlobStore : public BlobStore {
   void PlanPuts(std::deque<PutFault> faults);
   // The next `count` calls of Get fail with UNAVAILABLE.
   void FailGets(int count);
-  // Late writes arrive now, each only if nothing stands there yet.
+  // Late writes arrive now, each only if its condition still holds.
   void DeliverLate();
   // Replaces bytes, as a broken disk would.
   void Overwrite(const std::string& name, std::string bytes);
@@ -45,12 +46,24 @@ class FaultyBlobStore : public BlobStore {
   absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
                                           const std::string& start_after) override;
   absl::Status Delete(const std::string& name) override;
+  absl::StatusOr<Versioned> GetVersioned(const std::string& name) override;
+  absl::StatusOr<std::string> PutIfVersion(const std::string& name, std::string_view bytes,
+                                           const std::string& version) override;
+  absl::Status Replace(const std::string& name, std::string_view bytes) override;
 
  private:
+  struct Write {
+    std::string name;
+    std::string bytes;
+    std::optional<std::string> version;  // none: only if absent
+  };
+  absl::Status Conditional(Write write) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Apply(const Write& write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   absl::Mutex mutex_;
   std::map<std::string, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
   std::deque<PutFault> faults_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::pair<std::string, std::string>> late_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Write> late_ ABSL_GUARDED_BY(mutex_);
   int failing_gets_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,11 +1,15 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "base/blob_store.h"
 #include "base/failpoint.h"
 #include "base/posix_file.h"
@@ -18,6 +22,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 class LocalBlobStoreTest : public ::testing::Test {
  protected:
@@ -172,6 +177,94 @@ TEST_F(LocalBlobStoreTest, DeletesAlsoWhatIsNotThere) {
   EXPECT_TRUE(store_->PutIfAbsent("a/b", "again").ok());
 }
 
+TEST_F(LocalBlobStoreTest, ReplacesOnlyTheVersionNamed) {
+  ASSERT_TRUE(store_->PutIfAbsent("lease", "owner a, 1").ok());
+  const BlobStore::Versioned first = *store_->GetVersioned("lease");
+  EXPECT_EQ(first.bytes, "owner a, 1");
+  const auto second = store_->PutIfVersion("lease", "owner a, 2", first.version);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_NE(*second, first.version);
+  EXPECT_EQ(store_->GetVersioned("lease")->version, *second);
+  EXPECT_EQ(store_->PutIfVersion("lease", "owner b, 1", first.version).status().code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(*store_->Get("lease"), "owner a, 2");
+  EXPECT_TRUE(store_->PutIfVersion("lease", "owner a, 3", *second).ok());
+  EXPECT_THAT(Names(""), ElementsAre("lease"));
+  EXPECT_THAT(Temporaries(), ElementsAre("lock"));
+}
+
+TEST_F(LocalBlobStoreTest, DoesNotBringBackWhatWasDeleted) {
+  ASSERT_TRUE(store_->PutIfAbsent("lease", "a").ok());
+  const std::string version = store_->GetVersioned("lease")->version;
+  ASSERT_TRUE(store_->Delete("lease").ok());
+  EXPECT_EQ(store_->PutIfVersion("lease", "b", version).status().code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(store_->PutIfVersion("lease/below", "b", version).status().code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(store_->GetVersioned("lease").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->PutIfVersion("../lease", "b", version).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LocalBlobStoreTest, LetsOneOfManySwapsOfAVersionWin) {
+  constexpr int kWriters = 8;
+  constexpr int kRounds = 20;
+  ASSERT_TRUE(store_->PutIfAbsent("lease", "start").ok());
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string version = store_->GetVersioned("lease")->version;
+    std::atomic<int> winners{0};
+    std::atomic<int> losers{0};
+    std::atomic<int> winner{-1};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kWriters; ++i) {
+      threads.emplace_back([&, i] {
+        const auto swapped = store_->PutIfVersion("lease", absl::StrCat(round, " by ", i), version);
+        if (swapped.ok()) {
+          ++winners;
+          winner = i;
+        } else if (absl::IsAborted(swapped.status())) {
+          ++losers;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(winners, 1);
+    EXPECT_EQ(losers, kWriters - 1);
+    EXPECT_EQ(*store_->Get("lease"), absl::StrCat(round, " by ", winner.load()));
+  }
+}
+
+TEST_F(LocalBlobStoreTest, ReplacesWhateverIsThere) {
+  ASSERT_TRUE(store_->Replace("log/hint", "1").ok());
+  EXPECT_EQ(*store_->Get("log/hint"), "1");
+  ASSERT_TRUE(store_->Replace("log/hint", "2").ok());
+  EXPECT_EQ(*store_->Get("log/hint"), "2");
+  EXPECT_EQ(store_->Replace("log/hint/x", "3").code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(store_->Replace("a//b", "3").code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Temporaries(), ElementsAre("lock"));
+}
+
+TEST_F(LocalBlobStoreTest, TellsACertainFailureOfASwapFromAnUnknownOne) {
+  ASSERT_TRUE(store_->PutIfAbsent("a", "x").ok());
+  const std::string version = store_->GetVersioned("a")->version;
+  ASSERT_TRUE(
+      ArmFailpoints("blob_store.before_rename=error@1;blob_store.after_rename=error@1").ok());
+  EXPECT_EQ(store_->PutIfVersion("a", "y", version).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(*store_->Get("a"), "x");
+  EXPECT_EQ(store_->PutIfVersion("a", "y", version).status().code(), absl::StatusCode::kUnknown);
+  EXPECT_EQ(*store_->Get("a"), "y") << "the swap had happened";
+}
+
+TEST_F(LocalBlobStoreTest, GivesUpOnALockThatAStoppedProcessHolds) {
+  ASSERT_TRUE(store_->Replace("a", "x").ok());
+  const int file = open((directory_ / "data/.weir-tmp/lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(file, LOCK_EX), 0);
+  EXPECT_EQ(store_->Replace("a", "y").code(), absl::StatusCode::kUnavailable);
+  close(file);
+  EXPECT_TRUE(store_->Replace("a", "y").ok());
+}
+
 TEST_F(LocalBlobStoreTest, TellsACertainFailureFromAnUnknownOutcome) {
   ASSERT_TRUE(ArmFailpoints("blob_store.before_link=error@1;blob_store.after_link=error@1").ok());
   EXPECT_EQ(store_->PutIfAbsent("a", "x").code(), absl::StatusCode::kUnavailable);
@@ -186,10 +279,14 @@ TEST_F(LocalBlobStoreTest, SweepsOnlyOldTemporaries) {
   const std::string new_file = directory_ / "data/.weir-tmp/new";
   std::ofstream(old_file) << "x";
   std::ofstream(new_file) << "x";
-  std::filesystem::last_write_time(
-      old_file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(48));
+  const std::string lock = directory_ / "data/.weir-tmp/lock";
+  std::ofstream(lock) << "";
+  for (const std::string& file : {old_file, lock}) {
+    std::filesystem::last_write_time(
+        file, std::filesystem::file_time_type::clock::now() - std::chrono::hours(48));
+  }
   ASSERT_TRUE(OpenLocalBlobStore(directory_ / "data").ok());
-  EXPECT_THAT(Temporaries(), ElementsAre("new"));
+  EXPECT_THAT(Temporaries(), UnorderedElementsAre("new", "lock"));
 }
 
 TEST(OpenBlobStoreTest, AcceptsPathsAndFileUris) {
