@@ -50,11 +50,6 @@ absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise) {
   if (!bytes.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("--memory: ", bytes.status().message()));
   }
-  constexpr int64_t kLeast = int64_t{64} << 20;
-  if (*bytes < kLeast) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--memory ", text, " is too little: a worker needs at least 64MiB"));
-  }
   return *bytes;
 }
 

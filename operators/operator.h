@@ -70,7 +70,11 @@ struct OperatorContext {
   Clock* clock = nullptr;
   Random* random = nullptr;
   IoPool* io = nullptr;
+  // Parts of the worker's memory (operators/worker_memory.h).
   MemoryBudget* state_memory = nullptr;
+  MemoryBudget* store_memory = nullptr;
+  MemoryBudget* partial_memory = nullptr;
+  MemoryBudget* sink_memory = nullptr;
   BlobStore* blobs = nullptr;   // the cluster's store; a job's files are under "jobs/<job>/"
   std::string cache_directory;  // local, of this job, generation and task; exists; disposable
   // By INSERT. The operator adds to its own INSERT's account; owned by the task.

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "operators/window/partial_format.h"
+#include "operators/worker_memory.h"
 #include "worker/edge_output.h"
 #include "worker/operator_graph.h"
 
@@ -120,7 +121,10 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     context->clock = parts_.clock;
     context->random = parts_.random;
     context->io = parts_.io;
-    context->state_memory = parts_.state_memory;
+    context->state_memory = &parts_.memory->state;
+    context->store_memory = &parts_.memory->store;
+    context->partial_memory = &parts_.memory->partials;
+    context->sink_memory = &parts_.memory->sink;
     context->blobs = parts_.blobs;
     context->cache_directory = cache;
     context->counters = counters.get();

@@ -18,9 +18,9 @@
 namespace weir {
 
 class BlobStore;
-class MemoryBudget;
 class PartitionReaderFactory;
 class Random;
+struct WorkerMemory;
 
 // What the coordinator asks for; proto/weir/v1/control.proto Deploy.
 struct DeploymentSpec {
@@ -49,7 +49,7 @@ struct WorkerParts {
   Random* random = nullptr;
   BlobStore* blobs = nullptr;
   PartitionReaderFactory* readers = nullptr;
-  MemoryBudget* state_memory = nullptr;
+  WorkerMemory* memory = nullptr;
 };
 
 // The worker's control thread makes all calls, except Open and stats.

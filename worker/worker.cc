@@ -18,11 +18,11 @@
 #include "base/io_pool.h"
 #include "base/log.h"
 #include "base/machine.h"
-#include "base/memory_budget.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
 #include "operators/source/kafka_reader.h"
+#include "operators/worker_memory.h"
 #include "worker/control.h"
 #include "worker/deployment.h"
 #include "worker/exchange.h"
@@ -34,15 +34,11 @@ namespace {
 constexpr absl::Duration kHeartbeat = absl::Milliseconds(500);
 constexpr int kDescribeTimeoutMs = 4000;
 constexpr int kIoThreads = 4;
-// Of --memory; the rest is for Kafka queues, channels, batches under way and the process itself.
-constexpr double kStateShare = 0.6;
-// Of --memory, for what the readers of all slots fetch ahead, if each slot has one.
-constexpr double kPrefetchShare = 0.1;
 
-KafkaReaderOptions ReaderOptions(const WorkerOptions& options) {
+KafkaReaderOptions ReaderOptions(const WorkerOptions& options, const MemoryPlan& plan) {
   KafkaReaderOptions readers{.dev_brokers = options.dev_brokers};
-  const auto share = static_cast<int64_t>(options.memory_bytes * kPrefetchShare);
-  readers.prefetch_bytes = std::min(readers.prefetch_bytes, share / std::max(options.slots, 1));
+  readers.prefetch_bytes =
+      std::min(readers.prefetch_bytes, plan.source / std::max(options.slots, 1));
   return readers;
 }
 
@@ -84,13 +80,14 @@ class DeploymentReporter : public TaskReporter {
 
 class WorkerImpl : public Worker, public ControlHandler {
  public:
-  WorkerImpl(WorkerOptions options, Clock* clock, Random* random, Metrics* metrics)
+  WorkerImpl(WorkerOptions options, const MemoryPlan& plan, Clock* clock, Random* random,
+             Metrics* metrics)
       : options_(std::move(options)),
         clock_(clock),
         random_(random),
-        metrics_(metrics, clock, options_.version, options_.memory_bytes),
-        state_memory_(static_cast<int64_t>(options_.memory_bytes * kStateShare)),
-        readers_(MakeKafkaReaderFactory(ReaderOptions(options_), clock_)),
+        memory_(plan),
+        metrics_(metrics, clock, options_.version, &memory_),
+        readers_(MakeKafkaReaderFactory(ReaderOptions(options_, plan), clock_)),
         io_(MakeIoPool("io", kIoThreads)),
         describe_io_(MakeIoPool("describe", 2)) {}
 
@@ -268,7 +265,7 @@ class WorkerImpl : public Worker, public ControlHandler {
     parts.random = random_;
     parts.blobs = blobs_.get();
     parts.readers = readers_.get();
-    parts.state_memory = &state_memory_;
+    parts.memory = &memory_;
     return parts;
   }
 
@@ -326,10 +323,9 @@ class WorkerImpl : public Worker, public ControlHandler {
       for (const auto& [job, entry] : deployments_) {
         jobs.push_back({job, entry.deployment->spec().generation, entry.deployment->stats()});
       }
-      const int64_t memory = ResidentBytes();
-      if (link_ != nullptr) link_->Heartbeat(jobs, memory);
-      metrics_.Update(jobs, exchange_->traffic(), memory, state_memory_.used(),
-                      link_ != nullptr && link_->connected());
+      const int64_t resident = ResidentBytes();
+      if (link_ != nullptr) link_->Heartbeat(jobs, resident);
+      metrics_.Update(jobs, exchange_->traffic(), resident, link_ != nullptr && link_->connected());
       if (!options_.pause_file.empty()) PauseNamedJobs();
     }
   }
@@ -346,8 +342,8 @@ class WorkerImpl : public Worker, public ControlHandler {
   const WorkerOptions options_;
   Clock* const clock_;
   Random* const random_;
+  WorkerMemory memory_;
   WorkerMetrics metrics_;  // heartbeat thread
-  MemoryBudget state_memory_;
   std::unique_ptr<PartitionReaderFactory> readers_;
   std::unique_ptr<IoPool> io_;
   std::unique_ptr<IoPool> describe_io_;  // waits for brokers; checkpoints don't wait behind it
@@ -369,7 +365,8 @@ class WorkerImpl : public Worker, public ControlHandler {
 
 absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Clock* clock,
                                                     Random* random, Metrics* metrics) {
-  auto worker = std::make_unique<WorkerImpl>(std::move(options), clock, random, metrics);
+  WEIR_ASSIGN_OR_RETURN(const MemoryPlan plan, PlanMemory(options.memory_bytes, options.slots));
+  auto worker = std::make_unique<WorkerImpl>(std::move(options), plan, clock, random, metrics);
   WEIR_RETURN_IF_ERROR(worker->Start());
   return std::unique_ptr<Worker>(std::move(worker));
 }

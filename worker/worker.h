@@ -39,7 +39,8 @@ class Worker {
   virtual absl::Status failure() const = 0;
 };
 
-// FAILED_PRECONDITION when the port is taken or the cache directory can't be written.
+// INVALID_ARGUMENT when `memory_bytes` is too little for the slots; FAILED_PRECONDITION when the
+// port is taken or the cache directory can't be written.
 absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Clock* clock,
                                                     Random* random, Metrics* metrics);
 

@@ -5,22 +5,31 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "operators/worker_memory.h"
 
 namespace weir {
 
 WorkerMetrics::WorkerMetrics(Metrics* metrics, Clock* clock, std::string version,
-                             int64_t memory_limit_bytes)
-    : metrics_(metrics), clock_(clock) {
+                             const WorkerMemory* memory)
+    : metrics_(metrics), clock_(clock), memory_(memory) {
   metrics_
       ->GetGauge("weir_build_info", "1, labelled with the version of this process",
                  {{"version", std::move(version)}})
       ->Set(1);
   metrics_->GetGauge("weir_memory_limit_bytes", "What --memory allows this worker", {})
-      ->Set(static_cast<double>(memory_limit_bytes));
+      ->Set(static_cast<double>(memory->plan.total));
+  auto budget = [this](std::string_view part, int64_t bytes) {
+    metrics_
+        ->GetGauge("weir_memory_budget_bytes", "What --memory leaves to this part of the worker",
+                   {{"part", std::string(part)}})
+        ->Set(static_cast<double>(bytes));
+  };
+  budget("process", memory->plan.process);
+  for (const auto& [part, share] : memory->parts()) budget(part, share->limit());
 }
 
 void WorkerMetrics::Update(const std::vector<JobStats>& jobs, const Exchange::Traffic& traffic,
-                           int64_t memory_used_bytes, int64_t state_used_bytes, bool registered) {
+                           int64_t resident_bytes, bool registered) {
   std::map<JobId, Generation> now;
   for (const JobStats& job : jobs) {
     now[job.job] = job.generation;
@@ -43,9 +52,17 @@ void WorkerMetrics::Update(const std::vector<JobStats>& jobs, const Exchange::Tr
       ->Add(static_cast<double>(traffic.bytes_received - last_traffic_.bytes_received));
   last_traffic_ = traffic;
   metrics_->GetGauge("weir_memory_used_bytes", "Resident set of this process", {})
-      ->Set(static_cast<double>(memory_used_bytes));
+      ->Set(static_cast<double>(resident_bytes));
+  metrics_->GetGauge("weir_process_resident_bytes", "Resident set of this process", {})
+      ->Set(static_cast<double>(resident_bytes));
   metrics_->GetGauge("weir_state_memory_used_bytes", "Memory reserved for keyed state", {})
-      ->Set(static_cast<double>(state_used_bytes));
+      ->Set(static_cast<double>(memory_->state.used()));
+  for (const auto& [part, share] : memory_->parts()) {
+    metrics_
+        ->GetGauge("weir_memory_bytes", "What this part of the worker holds of its budget",
+                   {{"part", std::string(part)}})
+        ->Set(static_cast<double>(share->used()));
+  }
   metrics_->GetGauge("weir_worker_registered", "1 while a coordinator knows this worker", {})
       ->Set(registered ? 1 : 0);
 }

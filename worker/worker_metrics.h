@@ -14,15 +14,16 @@ namespace weir {
 
 class Clock;
 class Metrics;
+struct WorkerMemory;
 
 // One thread at a time.
 class WorkerMetrics {
  public:
-  WorkerMetrics(Metrics* metrics, Clock* clock, std::string version, int64_t memory_limit_bytes);
+  WorkerMetrics(Metrics* metrics, Clock* clock, std::string version, const WorkerMemory* memory);
 
   // Brings every series up to `jobs`; those of jobs that are no longer there are dropped.
   void Update(const std::vector<JobStats>& jobs, const Exchange::Traffic& traffic,
-              int64_t memory_used_bytes, int64_t state_used_bytes, bool registered);
+              int64_t resident_bytes, bool registered);
 
  private:
   void UpdateTask(const JobStats& job, const TaskStats& stats);
@@ -32,6 +33,7 @@ class WorkerMetrics {
 
   Metrics* const metrics_;
   Clock* const clock_;
+  const WorkerMemory* const memory_;
   // By series: generation and total at the last call.
   std::map<std::string, std::pair<Generation, double>> last_;
   std::map<JobId, Generation> jobs_;

@@ -10,12 +10,12 @@
 #include "arrow/record_batch.h"
 #include "arrow/type.h"
 #include "base/memory_budget.h"
+#include "base/memory_share.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
 #include "operators/window/aggregate_messages.h"
 #include "operators/window/columns.h"
 #include "operators/window/fired_watermarks.h"
-#include "operators/window/memory_share.h"
 #include "operators/window/pane_tables.h"
 #include "operators/window/partial_format.h"
 #include "operators/window/window_grid.h"
@@ -145,9 +145,9 @@ class FinalAggregate : public Operator {
     if (delta->full) deltas_ = 0, delta_bytes_ = 0;
     if (!delta->entries.empty() || !delta->deletes.empty()) ++deltas_;
     delta_bytes_ += static_cast<int64_t>(delta->arena.size());
-    // It exists already, so a refusal changes nothing; but what is granted holds others back.
-    held->memory.Resize(static_cast<int64_t>(delta->arena.capacity() +
-                                             delta->entries.capacity() * sizeof(StateDelta::Span)));
+    // It exists already; counted, it holds others back.
+    held->memory.Take(static_cast<int64_t>(delta->arena.capacity() +
+                                           delta->entries.capacity() * sizeof(StateDelta::Span)));
 
     OperatorState state;
     state.state_id = spec_.state_id;

@@ -11,12 +11,12 @@
 #include "arrow/record_batch.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
+#include "base/memory_share.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
 #include "operators/window/accumulators.h"
 #include "operators/window/aggregate_messages.h"
 #include "operators/window/group_table.h"
-#include "operators/window/memory_share.h"
 #include "operators/window/partial_format.h"
 #include "operators/window/window_grid.h"
 #include "state/keyed/key_encoding.h"
@@ -28,9 +28,8 @@ namespace {
 // bypass sends every row through the exchange, so the share is high.
 constexpr int64_t kProbeRows = 100'000;
 constexpr double kProbeDistinct = 0.95;
-// Tables take at most this share of the worker's memory, and never more than the fixed bound: past
-// the caches, flushing earlier costs little.
-constexpr int64_t kMemoryShare = 8;
+// Tables never take more than this, whatever the worker's memory: past the caches, flushing earlier
+// costs little.
 constexpr int64_t kMemoryMax = int64_t{256} << 20;
 // A set of distinct values larger than this leaves in pieces, so that frames stay small.
 constexpr int64_t kSetBytesMax = 64 << 10;
@@ -65,11 +64,7 @@ class PartialAggregate : public Operator {
   absl::Status Open(const OperatorContext& context, const TaskRestore&) override {
     context_ = context;
     bad_rows_.emplace(op_, context_);
-    memory_.emplace(context_.state_memory);
-    if (context_.state_memory != nullptr) {
-      memory_max_ =
-          std::clamp<int64_t>(context_.state_memory->limit() / kMemoryShare, 1 << 20, kMemoryMax);
-    }
+    memory_.emplace(context_.partial_memory);
     return absl::OkStatus();
   }
 
@@ -338,7 +333,9 @@ class PartialAggregate : public Operator {
   // Partials may leave early at any time, so a refused reservation only makes them smaller.
   absl::Status KeepToMemory(Output& out) {
     const int64_t bytes = TableBytes();
-    if (bytes <= memory_max_ && memory_->Resize(bytes)) return absl::OkStatus();
+    if (bytes <= std::min(kMemoryMax, memory_->fair()) && memory_->Resize(bytes)) {
+      return absl::OkStatus();
+    }
     WEIR_RETURN_IF_ERROR(Drain(out));
     for (auto& [end, pane] : panes_) pane.table = GroupTable(states_.width());
     memory_->Resize(TableBytes());
@@ -353,7 +350,6 @@ class PartialAggregate : public Operator {
   OperatorContext context_;
   std::optional<BadRowReporter> bad_rows_;
   std::optional<MemoryShare> memory_;
-  int64_t memory_max_ = kMemoryMax;
 
   EventTime local_ = kMinEventTime;
   std::map<int64_t, Pane> panes_;  // by end

@@ -309,7 +309,7 @@ CREATE TABLE by_user (window_start TIMESTAMPTZ, user_id TEXT, n BIGINT) WITH (co
 INSERT INTO by_user SELECT window_start, userId, count(*) FROM tumble(user_transactions, eventTime, INTERVAL '1 hour')
 GROUP BY window_start, userId;
 """
-    with Cluster(tmp_path / "cluster", workers=1, memory="80MiB") as cluster:
+    with Cluster(tmp_path / "cluster", workers=1, memory="120MiB") as cluster:
         job = cluster.submit(script, "large", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
         assert cluster.run("job", "wait", job, "--timeout", "60s").returncode == 7
         reason = cluster.job(job)["reason"]

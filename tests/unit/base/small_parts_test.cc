@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
+#include "base/memory_share.h"
 #include "base/posix_file.h"
 #include "base/random.h"
 #include "tests/fakes/temporary_directory.h"
@@ -77,6 +78,41 @@ TEST(MemoryBudgetTest, NeverPassesTheLimitUnderContention) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(taken, 994);
   EXPECT_EQ(budget.used(), 994);
+}
+
+TEST(MemoryBudgetTest, WhatExistsAlreadyMayPassTheLimitAndHoldsOthersBack) {
+  MemoryBudget budget(100);
+  budget.Take(130);
+  EXPECT_EQ(budget.used(), 130);
+  EXPECT_TRUE(budget.full());
+  EXPECT_FALSE(budget.Reserve(1));
+  budget.Take(-60);
+  EXPECT_TRUE(budget.Reserve(30));
+  EXPECT_FALSE(budget.Reserve(1));
+}
+
+TEST(MemoryShareTest, HoldsWhatWasGrantedAndGivesItBack) {
+  MemoryBudget budget(1 << 20);
+  {
+    MemoryShare one(&budget), other(&budget);
+    EXPECT_EQ(one.fair(), 1 << 19);
+    EXPECT_TRUE(one.Resize(700'000));
+    EXPECT_GE(budget.used(), 700'000);
+    EXPECT_FALSE(other.Resize(400'000));
+    EXPECT_EQ(other.held(), 0);
+    other.Take(400'000);
+    EXPECT_GE(budget.used(), 1'100'000);
+    EXPECT_FALSE(one.Resize(800'000));
+    EXPECT_GE(one.held(), 700'000);
+    EXPECT_TRUE(one.Resize(1));  // shrinking is always granted
+  }
+  EXPECT_EQ(budget.used(), 0);
+  EXPECT_EQ(budget.fair_share(), 1 << 20);
+}
+
+TEST(MemoryShareTest, WithoutABudgetEverythingIsGranted) {
+  MemoryShare share(nullptr);
+  EXPECT_TRUE(share.Resize(int64_t{1} << 50));
 }
 
 TEST(LogTest, PrintsOneLinePerCall) {

@@ -145,7 +145,7 @@ TEST_F(PartialAggregateTest, KeysThatRepeatAreNotBypassed) {
 }
 
 TEST_F(PartialAggregateTest, LeavesEarlyWhenMemoryIsShort) {
-  World small{.memory = MemoryBudget(16 << 20)};  // 2 MiB for partials
+  World small{.memory = MemoryBudget(2 << 20)};
   auto task = small.Start(MakePartialAggregate(PartialSpec(spec_)), {});
   int64_t most = 0;
   for (int i = 0; i < 20; ++i) {

@@ -235,6 +235,7 @@ std::unique_ptr<Task> World::Start(absl::StatusOr<std::unique_ptr<Operator>> op,
   context.clock = SystemClock();
   context.random = random.get();
   context.state_memory = &memory;
+  context.partial_memory = &memory;
   context.blobs = &blobs;
   context.cache_directory = task->cache->path();
   context.counters = &task->counters;
