@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
@@ -200,6 +202,22 @@ std::string PercentEncodePath(std::string_view path) {
       out.push_back(static_cast<char>(c));
     else
       absl::StrAppend(&out, "%", absl::Hex(c, absl::kZeroPad2));
+  }
+  return out;
+}
+
+std::string PercentDecodePath(std::string_view uri) {
+  std::string out;
+  for (size_t i = 0; i < uri.size(); ++i) {
+    int byte = 0;
+    if (uri[i] == '%' && i + 2 < uri.size() && absl::ascii_isxdigit(uri[i + 1]) &&
+        absl::ascii_isxdigit(uri[i + 2]) &&
+        absl::SimpleHexAtoi(AbslView(uri.substr(i + 1, 2)), &byte)) {
+      out.push_back(static_cast<char>(byte));
+      i += 2;
+    } else {
+      out.push_back(uri[i]);
+    }
   }
   return out;
 }

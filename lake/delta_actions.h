@@ -93,6 +93,8 @@ absl::StatusOr<DeltaFileAction> ParseDeltaFileAction(bool add, std::string_view 
 
 // `path` as a relative URI: all but unreserved characters and '/' percent-encoded.
 std::string PercentEncodePath(std::string_view path);
+// The way back; a '%' that isn't followed by two hexadecimal digits stays.
+std::string PercentDecodePath(std::string_view uri);
 
 }  // namespace weir
 

@@ -15,6 +15,7 @@
 #include "lake/delta_checkpoint.h"
 #include "lake/delta_log.h"
 #include "lake/delta_protocol.h"
+#include "lake/delta_rollback.h"
 #include "lake/delta_schema.h"
 
 namespace weir {
@@ -55,6 +56,7 @@ class DeltaCommitter : public TableCommitter {
   absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
                                      bool create) override;
   absl::StatusOr<CommitResult> Commit(const TableCommit& commit) override;
+  absl::StatusOr<RollbackResult> Rollback(const TableRollback& rollback) override;
 
  private:
   // One call of Commit: what is wanted and what happened to it so far.
@@ -215,6 +217,18 @@ absl::StatusOr<CommitResult> DeltaCommitter::Commit(const TableCommit& commit) {
   }
   if (!attempt.result.already_there) MaybeCheckpoint();
   return attempt.result;
+}
+
+// Read anew, past what this object knows of the table: the next Commit catches up.
+absl::StatusOr<RollbackResult> DeltaCommitter::Rollback(const TableRollback& rollback) {
+  if (!prepared_) return absl::FailedPreconditionError("Rollback without a successful Prepare");
+  if (rollback.app_id != app_id_)
+    return absl::InvalidArgumentError(
+        absl::StrCat("prepared for the app id ", app_id_, ", not ", rollback.app_id));
+  absl::StatusOr<RollbackResult> result =
+      RollBackDeltaTable(store_.get(), rollback, NowMs(), random_);
+  if (!result.ok()) return Explain(result.status());
+  return result;
 }
 
 absl::StatusOr<bool> DeltaCommitter::Try(Attempt* attempt) {

@@ -65,7 +65,19 @@ absl::Status NoStart(const LogListing& listing) {
                                           " and has no complete checkpoint to start from"));
 }
 
-absl::StatusOr<DeltaState> LoadCheckpoint(LogStore* store, const CheckpointFiles& checkpoint) {
+// Only a timestamp of the newest commit matters, and a checkpoint doesn't carry one.
+absl::Status ReadMissingTimestamp(LogStore* store, DeltaState* state) {
+  if (state->in_commit_timestamp || !state->protocol.writer_features) return absl::OkStatus();
+  const absl::StatusOr<DeltaCommit> commit = ReadDeltaCommit(store, state->version);
+  if (absl::IsNotFound(commit.status())) return absl::OkStatus();
+  WEIR_RETURN_IF_ERROR(commit.status());
+  if (commit->info) state->in_commit_timestamp = commit->info->in_commit_timestamp;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DeltaState> LoadDeltaCheckpoint(LogStore* store, const CheckpointFiles& checkpoint) {
   DeltaState state;
   for (const std::string& name : checkpoint.names) {
     WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(name));
@@ -76,22 +88,10 @@ absl::StatusOr<DeltaState> LoadCheckpoint(LogStore* store, const CheckpointFiles
   return state;
 }
 
-absl::StatusOr<DeltaCommit> ReadCommit(LogStore* store, int64_t version) {
+absl::StatusOr<DeltaCommit> ReadDeltaCommit(LogStore* store, int64_t version) {
   WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(CommitFileName(version)));
   return ParseDeltaCommit(version, bytes);
 }
-
-// Only a timestamp of the newest commit matters, and a checkpoint doesn't carry one.
-absl::Status ReadMissingTimestamp(LogStore* store, DeltaState* state) {
-  if (state->in_commit_timestamp || !state->protocol.writer_features) return absl::OkStatus();
-  const absl::StatusOr<DeltaCommit> commit = ReadCommit(store, state->version);
-  if (absl::IsNotFound(commit.status())) return absl::OkStatus();
-  WEIR_RETURN_IF_ERROR(commit.status());
-  if (commit->info) state->in_commit_timestamp = commit->info->in_commit_timestamp;
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 void Apply(const DeltaCommit& commit, DeltaState* state) {
   WEIR_CHECK(commit.version == state->version + 1, commit.version, " after ", state->version);
@@ -159,7 +159,7 @@ absl::StatusOr<DeltaState> LoadDeltaState(LogStore* store, int64_t* checkpoint_v
     return absl::NotFoundError("there is no Delta log");
   DeltaState state;
   if (!listing.checkpoints.empty()) {
-    WEIR_ASSIGN_OR_RETURN(state, LoadCheckpoint(store, listing.checkpoints.back()));
+    WEIR_ASSIGN_OR_RETURN(state, LoadDeltaCheckpoint(store, listing.checkpoints.back()));
   } else if (listing.commits.front() != 0) {
     return NoStart(listing);
   }
@@ -169,7 +169,7 @@ absl::StatusOr<DeltaState> LoadDeltaState(LogStore* store, int64_t* checkpoint_v
     if (version != state.version + 1)
       return absl::DataLossError(
           absl::StrCat("version ", state.version + 1, " is missing in the Delta log"));
-    WEIR_ASSIGN_OR_RETURN(const DeltaCommit commit, ReadCommit(store, version));
+    WEIR_ASSIGN_OR_RETURN(const DeltaCommit commit, ReadDeltaCommit(store, version));
     Apply(commit, &state);
   }
   if (state.metadata.id.empty())
@@ -187,7 +187,7 @@ absl::Status AdvanceDeltaState(LogStore* store, bool look_around,
         absl::StrCat("version ", state->version,
                      " is gone from the Delta log: the table was dropped, replaced or cleaned"));
   while (true) {
-    absl::StatusOr<DeltaCommit> commit = ReadCommit(store, state->version + 1);
+    absl::StatusOr<DeltaCommit> commit = ReadDeltaCommit(store, state->version + 1);
     if (absl::IsNotFound(commit.status())) break;
     WEIR_RETURN_IF_ERROR(commit.status());
     WEIR_RETURN_IF_ERROR(seen(*commit));

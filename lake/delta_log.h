@@ -51,6 +51,11 @@ struct LogListing {
 };
 LogListing ParseListing(const std::vector<std::string>& names);
 
+// What a checkpoint holds, but for files.
+absl::StatusOr<DeltaState> LoadDeltaCheckpoint(LogStore* store, const CheckpointFiles& checkpoint);
+// NOT_FOUND when the commit isn't in the log.
+absl::StatusOr<DeltaCommit> ReadDeltaCommit(LogStore* store, int64_t version);
+
 // Last checkpoint by the table's hint, -1 when there is none or it can't be read: only a hint.
 int64_t ReadLastCheckpointHint(LogStore* store);
 

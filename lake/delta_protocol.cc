@@ -184,6 +184,8 @@ bool NeedsInCommitTimestamp(const DeltaProtocol& protocol, const DeltaMetadata& 
          IsTrue(metadata, "delta.enableInCommitTimestamps");
 }
 
+bool IsAppendOnly(const DeltaMetadata& metadata) { return IsTrue(metadata, "delta.appendOnly"); }
+
 int64_t CheckpointInterval(const DeltaMetadata& metadata, int64_t live_files) {
   int interval = 0;
   if (absl::SimpleAtoi(Property(metadata, "delta.checkpointInterval"), &interval) && interval > 0)

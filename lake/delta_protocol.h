@@ -18,6 +18,9 @@ DeltaProtocol ProtocolForNewTable(const Schema& schema);
 // The table wants a timestamp inside every commit (feature inCommitTimestamp, enabled).
 bool NeedsInCommitTimestamp(const DeltaProtocol& protocol, const DeltaMetadata& metadata);
 
+// Rows may only be added (property delta.appendOnly).
+bool IsAppendOnly(const DeltaMetadata& metadata);
+
 // Commits from one checkpoint to the next: property `delta.checkpointInterval`, else 10, else so
 // many that a checkpoint of `live_files`, which names every file, costs each commit that of a
 // thousand.

@@ -44,11 +44,10 @@ class LocalLogStore : public LogStore {
     return names;
   }
 
-  absl::StatusOr<bool> Exists(const std::string& name) override {
-    struct stat info;
-    if (stat(PathOf(name).c_str(), &info) == 0) return true;
-    if (errno == ENOENT) return false;
-    return ErrnoError(errno, "looking at", PathOf(name));
+  absl::StatusOr<bool> Exists(const std::string& name) override { return IsThere(PathOf(name)); }
+
+  absl::StatusOr<bool> DataFileExists(const std::string& path) override {
+    return IsThere(absl::StrCat(table_path_, "/", path));
   }
 
   absl::StatusOr<std::string> Read(const std::string& name) override {
@@ -86,6 +85,12 @@ class LocalLogStore : public LogStore {
   }
 
  private:
+  static absl::StatusOr<bool> IsThere(const std::string& path) {
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0) return true;
+    if (errno == ENOENT) return false;
+    return ErrnoError(errno, "looking at", path);
+  }
   std::string PathOf(const std::string& name) const { return absl::StrCat(directory_, "/", name); }
   // Whoever reads a commit may act on it, but its writer may have died before it synced the
   // directory: a power cut must not take back what we told others.

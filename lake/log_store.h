@@ -36,6 +36,8 @@ class LogStore {
   // Creates or replaces `name` in one step. Only for what may be replaced: checkpoints and the hint
   // to the last of them.
   virtual absl::Status Replace(const std::string& name, std::string_view bytes) = 0;
+  // Whether the table's directory holds the file `path`, relative to it.
+  virtual absl::StatusOr<bool> DataFileExists(const std::string& path) = 0;
 };
 
 // The log of the table in the local directory `table_path`. Temporary files lie in the table's

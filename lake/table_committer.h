@@ -51,6 +51,35 @@ struct TableState {
   Schema schema;
 };
 
+// The table put back to where a savepoint left it: what earlier lineages committed after it goes,
+// in one commit.
+struct TableRollback {
+  // Whose commits are undone: those with versions above `keep`; below its first version, all of
+  // them. A lineage that was itself restored from an older one needs both named here when both
+  // wrote too much.
+  struct Writer {
+    std::string app_id;
+    int64_t keep = 0;
+  };
+  std::vector<Writer> undo;
+  // The new lineage's transaction: `version` is below its first epoch. It makes the rollback happen
+  // once.
+  std::string app_id;
+  int64_t version = 0;
+  std::string weir_info;    // as in TableCommit
+  bool check_only = false;  // say what would happen, write nothing
+};
+
+struct RollbackResult {
+  int64_t table_version = -1;  // that holds the rollback; with check_only the latest
+  bool already_there = false;  // the app's stored version was >= `version`: nothing was written
+  int64_t files_removed = 0;
+  int64_t files_restored = 0;
+  // For each of `undo`, the newest version of it that the table still holds. An epoch above it that
+  // has files was published and never committed: its rows are missing. Empty with already_there.
+  std::vector<std::optional<int64_t>> kept;
+};
+
 // Error kinds are the contract:
 //   ABORTED              someone else commits under our app id with a newer version: a zombie (us
 //                        or them); stop
@@ -72,6 +101,14 @@ class TableCommitter {
   // Commits unless the stored version of the app id is >= commit.version. Rebases over commits of
   // others that only add files or touch what we don't. After Prepare, with its app id.
   virtual absl::StatusOr<CommitResult> Commit(const TableCommit& commit) = 0;
+  // Removes every data file that the undone commits added and adds again what they removed, as
+  // Delta's RESTORE would; files, schema and properties of other writers stay. After it no writer
+  // named in `undo` can commit any more. After Prepare, with its app id; reads all commits since
+  // the oldest that is undone.
+  // FAILED_PRECONDITION, one sentence with the reason, when it can't be done exactly: another
+  // writer rewrote or deleted rows of the undone files, commits that tell what to undo were cleaned
+  // from the log, a file to be added again was deleted, or the table is append-only.
+  virtual absl::StatusOr<RollbackResult> Rollback(const TableRollback& rollback) = 0;
 };
 
 // A Delta table at `path` (a local directory). `clock` and `random` outlive it.

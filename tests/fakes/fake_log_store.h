@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ enum class PutOutcome {
 // Files of a log, shared by the stores of several writers.
 struct FakeLog {
   std::map<std::string, std::string> files;
-  std::deque<PutOutcome> outcomes;  // of the next puts of commits; ordinary when empty
+  std::set<std::string> missing_data_files;  // all others are there
+  std::deque<PutOutcome> outcomes;           // of the next puts of commits; ordinary when empty
   // Runs before each put of a commit: where another writer gets in.
   std::function<void(const std::string& name)> before_put;
   int reads = 0;
@@ -75,6 +77,9 @@ class FakeLogStore : public LogStore {
         return absl::ResourceExhaustedError("disk full");
     }
     return absl::InternalError("no such outcome");
+  }
+  absl::StatusOr<bool> DataFileExists(const std::string& path) override {
+    return log_->missing_data_files.count(path) == 0;
   }
   absl::Status Replace(const std::string& name, std::string_view bytes) override {
     log_->files[name] = std::string(bytes);

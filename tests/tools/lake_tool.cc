@@ -4,6 +4,8 @@
 //   {"do": "prepare", "path": P, "app_id": A, "create": true, "columns": [[name, type, nullable]]}
 //   {"do": "write", "name": "a.parquet", "rows": [[value, ...], ...]}       the file is remembered
 //   {"do": "commit", "version": 3, "files": ["a.parquet"], "weir": {...}}
+//   {"do": "rollback", "undo": [[app id, keep], ...], "version": 1, "check_only": false, "weir":
+//   {...}}
 //   {"do": "check_path", "path": P}
 //
 // Answers: {"ok": true, ...} or {"ok": false, "code": "FAILED_PRECONDITION", "message": "..."}.
@@ -17,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -117,6 +120,7 @@ class Tool {
     if (what == "prepare") return Prepare(request);
     if (what == "write") return Write(request);
     if (what == "commit") return Commit(request);
+    if (what == "rollback") return Rollback(request);
     WEIR_CHECK(what == "check_path", what);
     WEIR_RETURN_IF_ERROR(CheckTablePathWritable(request.at("path").get<std::string>()));
     return Json::object();
@@ -162,6 +166,25 @@ class Tool {
     return Json{{"table_version", result.table_version},
                 {"already_there", result.already_there},
                 {"rebases", result.rebases}};
+  }
+
+  absl::StatusOr<Json> Rollback(const Json& request) {
+    TableRollback rollback;
+    for (const Json& writer : request.at("undo"))
+      rollback.undo.push_back({writer.at(0).get<std::string>(), writer.at(1).get<int64_t>()});
+    rollback.app_id = app_id_;
+    rollback.version = request.at("version");
+    rollback.weir_info = request.value("weir", Json::object()).dump();
+    rollback.check_only = request.value("check_only", false);
+    WEIR_ASSIGN_OR_RETURN(const RollbackResult result, committer_->Rollback(rollback));
+    Json kept = Json::array();
+    for (const std::optional<int64_t>& version : result.kept)
+      kept.push_back(version ? Json(*version) : Json());
+    return Json{{"table_version", result.table_version},
+                {"already_there", result.already_there},
+                {"files_removed", result.files_removed},
+                {"files_restored", result.files_restored},
+                {"kept", kept}};
   }
 
   std::string path_;

@@ -58,6 +58,9 @@ class Writer:
     def commit(self, version, files, weir=None):
         return self.do(do="commit", version=version, files=files, weir=weir or {"epoch": version})
 
+    def rollback(self, undo, version=1, **keywords):
+        return self.do(do="rollback", undo=undo, version=version, **keywords)
+
     def append(self, version, rows):
         return self.commit(version, [self.write(rows)])
 

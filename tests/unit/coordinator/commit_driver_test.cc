@@ -129,6 +129,9 @@ class ProbeCommitter : public TableCommitter {
     --probe_->running;
     return CommitResult{commit.version, false, 0};
   }
+  absl::StatusOr<RollbackResult> Rollback(const TableRollback&) override {
+    return absl::InternalError("nobody asks for it here");
+  }
 
  private:
   Probe* const probe_;

@@ -58,6 +58,9 @@ class FakeCommitter : public TableCommitter {
     const bool is_new = tables_->Add(path_, std::move(added));
     return CommitResult{static_cast<int64_t>(tables_->Get(path_).commits.size()), !is_new, 0};
   }
+  absl::StatusOr<RollbackResult> Rollback(const TableRollback&) override {
+    return absl::InternalError("nobody asks for it here");
+  }
 
  private:
   FakeTables* const tables_;
