@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "coordinator/event_loop.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/temporary_directory.h"
 #include "tests/unit/coordinator/job_harness.h"
@@ -13,48 +14,88 @@
 namespace weir {
 namespace {
 
-// Each timer that fires sets the next one, so one too many would tick for as long as the job lives.
-TEST(JobRunnerTest, EventsDontMultiplyTimers) {
-  constexpr int64_t kSettleUs = 300'000;
-  TemporaryDirectory directory;
-  auto blobs = OpenBlobStore(directory.path());
-  ASSERT_TRUE(blobs.ok());
-  auto metrics = MakeMetrics();
-  auto pool = MakeInlineIoPool();
-  WorkerRegistry registry("");
-  CommitDriver commits(pool.get(), nullptr, SystemClock());
-  EventLoop loop(SystemClock());
-  JobRunnerDeps deps;
-  deps.loop = &loop;
-  deps.pool = pool.get();
-  deps.blobs = blobs->get();
-  deps.registry = &registry;
-  deps.commits = &commits;
-  deps.clock = SystemClock();
-  deps.random = SystemRandom();
-  deps.metrics = metrics.get();
-  deps.workers = [](const JobId&) { return std::vector<WorkerView>(); };
-  deps.changed = [](const JobId&) {};
-  std::unique_ptr<JobRunner> runner;
-  int ticks = 0;
-  deps.deliver = [&](const JobId&, JobEvent event) {
-    ++ticks;
-    runner->Handle(event);
-  };
+using ::testing::HasSubstr;
 
-  JobLogState log;
-  ASSERT_TRUE(Apply(1, TestRecord("spec", TestSpec()), &log).ok());
-  JobMachineOptions options;
-  options.takeover_settle_us = kSettleUs;
+constexpr int64_t kSettleUs = 300'000;
+
+// A runner of a job that was read from its log, with a loop of its own and without workers.
+class JobRunnerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto blobs = OpenBlobStore(directory_.path());
+    ASSERT_TRUE(blobs.ok());
+    blobs_ = *std::move(blobs);
+    deps_.loop = &loop_;
+    deps_.pool = pool_.get();
+    deps_.blobs = blobs_.get();
+    deps_.registry = &registry_;
+    deps_.commits = &commits_;
+    deps_.clock = SystemClock();
+    deps_.random = SystemRandom();
+    deps_.metrics = metrics_.get();
+    deps_.workers = [](const JobId&) { return std::vector<WorkerView>(); };
+    deps_.changed = [](const JobId&) {};
+    deps_.reread = [](const JobId&, int64_t) {};
+    deps_.deliver = [this](const JobId&, JobEvent event) {
+      ++delivered_;
+      if (runner_) runner_->Handle(event);
+    };
+    JobLogState log;
+    ASSERT_TRUE(Apply(1, TestRecord("spec", TestSpec()), &log).ok());
+    JobMachineOptions options;
+    options.takeover_settle_us = kSettleUs;
+    loop_.Run([&] {
+      runner_ =
+          std::make_unique<JobRunner>(&deps_, "activity-1", log, /*took_over=*/true, options);
+    });
+  }
+  void TearDown() override {
+    loop_.Run([this] { runner_.reset(); });
+    loop_.Stop();
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<Metrics> metrics_ = MakeMetrics();
+  std::unique_ptr<IoPool> pool_ = MakeInlineIoPool();
+  WorkerRegistry registry_{""};
+  CommitDriver commits_{pool_.get(), nullptr, SystemClock()};
+  EventLoop loop_{SystemClock()};
+  JobRunnerDeps deps_;
+  std::unique_ptr<JobRunner> runner_;
+  int delivered_ = 0;
+};
+
+// Each timer that fires sets the next one, so one too many would tick for as long as the job lives.
+TEST_F(JobRunnerTest, EventsDontMultiplyTimers) {
   absl::Notification settled;
-  loop.Run([&] {
-    runner = std::make_unique<JobRunner>(&deps, "activity-1", log, /*took_over=*/true, options);
-    for (int i = 0; i < 50; ++i) runner->Tick();
-    loop.PostAt(SystemClock()->MonotonicMicros() + kSettleUs + 1, [&] { settled.Notify(); });
+  loop_.Run([&] {
+    for (int i = 0; i < 50; ++i) runner_->Tick();
+    loop_.PostAt(SystemClock()->MonotonicMicros() + kSettleUs + 1, [&] { settled.Notify(); });
   });
   settled.WaitForNotification();
-  loop.Run([&] { EXPECT_EQ(ticks, 1); });
-  loop.Stop();
+  loop_.Run([&] { EXPECT_EQ(delivered_, 1); });
+}
+
+TEST_F(JobRunnerTest, CountsCommitsOfOthersThatCameBetween) {
+  loop_.Run([&] {
+    CommitDoneEvent event;
+    event.epoch = Epoch{2};
+    event.result = CommitResult{/*table_version=*/7, /*already_there=*/false, /*rebases=*/3};
+    runner_->Handle(event);
+  });
+  EXPECT_THAT(metrics_->Serialize(),
+              HasSubstr("weir_commit_conflicts_total{job=\"activity-1\",sink=\"activity\"} 3"));
+}
+
+TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
+  // Somebody else's record stands where the end of the cancelled job should.
+  ASSERT_TRUE(blobs_->PutIfAbsent("jobs/activity-1/log/00000000000000000002",
+                                  EncodeLogRecord(TestRecord("theirs", StartedRecord()))).ok());
+  loop_.Run([&] { runner_->Handle(CancelRequestedEvent()); });
+  loop_.Run([&] {
+    EXPECT_THAT(metrics_->Serialize(), HasSubstr("weir_fenced_total 1"));
+  });
 }
 
 }  // namespace
