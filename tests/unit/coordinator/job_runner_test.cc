@@ -45,8 +45,7 @@ class JobRunnerTest : public ::testing::Test {
     JobMachineOptions options;
     options.takeover_settle_us = kSettleUs;
     loop_.Run([&] {
-      runner_ =
-          std::make_unique<JobRunner>(&deps_, "activity-1", log, /*took_over=*/true, options);
+      runner_ = std::make_unique<JobRunner>(&deps_, "activity-1", log, /*took_over=*/true, options);
     });
   }
   void TearDown() override {
@@ -90,12 +89,12 @@ TEST_F(JobRunnerTest, CountsCommitsOfOthersThatCameBetween) {
 
 TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
   // Somebody else's record stands where the end of the cancelled job should.
-  ASSERT_TRUE(blobs_->PutIfAbsent("jobs/activity-1/log/00000000000000000002",
-                                  EncodeLogRecord(TestRecord("theirs", StartedRecord()))).ok());
+  ASSERT_TRUE(blobs_
+                  ->PutIfAbsent("jobs/activity-1/log/00000000000000000002",
+                                EncodeLogRecord(TestRecord("theirs", StartedRecord())))
+                  .ok());
   loop_.Run([&] { runner_->Handle(CancelRequestedEvent()); });
-  loop_.Run([&] {
-    EXPECT_THAT(metrics_->Serialize(), HasSubstr("weir_fenced_total 1"));
-  });
+  loop_.Run([&] { EXPECT_THAT(metrics_->Serialize(), HasSubstr("weir_fenced_total 1")); });
 }
 
 }  // namespace
