@@ -13,6 +13,34 @@
 #include "base/string_view.h"
 
 namespace weir {
+namespace {
+
+// Where tests break an append.
+struct Failpoints {
+  std::string_view before;
+  std::string_view after;
+};
+
+Failpoints PointsOf(const JobSpec&) {
+  return {"coordinator.before_submitted", "coordinator.after_submitted"};
+}
+Failpoints PointsOf(const StartedRecord&) {
+  return {"coordinator.before_started", "coordinator.after_started"};
+}
+Failpoints PointsOf(const Manifest& manifest) {
+  if (manifest.checkpoint.value == 0) {
+    return {"coordinator.before_first_manifest", "coordinator.after_first_manifest"};
+  }
+  return {"coordinator.before_publish", "coordinator.after_publish"};
+}
+Failpoints PointsOf(const CommittedRecord&) {
+  return {"coordinator.before_committed_record", "coordinator.after_committed_record"};
+}
+Failpoints PointsOf(const EndedRecord&) {
+  return {"coordinator.before_ended_record", "coordinator.after_ended_record"};
+}
+
+}  // namespace
 
 std::set<std::string> NamedStateFiles(const JobLogState& log) {
   std::set<std::string> named;
@@ -46,27 +74,28 @@ JobLogIo::JobLogIo(BlobStore* blobs, Clock* clock, JobId job, JobLogState log)
       named_(NamedStateFiles(state_)) {}
 
 absl::StatusOr<int64_t> JobLogIo::Append(const LogRecord& record) {
-  const bool is_checkpoint = std::holds_alternative<Manifest>(record.body);
-  if (is_checkpoint) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_publish"));
-  if (std::holds_alternative<EndedRecord>(record.body)) {
-    WEIR_RETURN_IF_ERROR(Failpoint("coordinator.before_ended_record"));
-  }
+  const Failpoints points =
+      std::visit([](const auto& body) { return PointsOf(body); }, record.body);
+  WEIR_RETURN_IF_ERROR(Failpoint(points.before));
   // After an error behind a successful append the record comes again; it stands there already.
   if (applied_id_ == record.id) return state_.tail;
   WEIR_ASSIGN_OR_RETURN(const int64_t n, log_.Append(record, &state_));
   applied_id_ = record.id;
-  if (is_checkpoint || std::holds_alternative<CommittedRecord>(record.body)) {
+  if (std::holds_alternative<Manifest>(record.body) ||
+      std::holds_alternative<CommittedRecord>(record.body)) {
     std::set<std::string> now = NamedStateFiles(state_);
     std::set_difference(named_.begin(), named_.end(), now.begin(), now.end(),
                         std::back_inserter(unneeded_));
     named_ = std::move(now);
   }
-  if (is_checkpoint) WEIR_RETURN_IF_ERROR(Failpoint("coordinator.after_publish"));
+  WEIR_RETURN_IF_ERROR(Failpoint(points.after));
   return n;
 }
 
 void JobLogIo::TidyUp() {
+  if (!Failpoint("coordinator.before_tidy_up").ok()) return;
   for (const std::string& path : std::exchange(unneeded_, {})) Delete(path);
+  if (!Failpoint("coordinator.after_tidy_up").ok()) return;
   if (state_.checkpoints.empty()) return;
   // With a checkpoint of its own the generation has restored whatever it needed.
   const Manifest& last = state_.checkpoints.back().manifest;

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -146,10 +147,14 @@ absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
                                  readable.status().message()));
   }
   result.id = absl::StrCat(args.name, "-", RandomHex(*deps.random, 8));
-  const absl::StatusOr<int64_t> n = JobLog(deps.blobs, result.id).Append(record, &result.log);
-  if (n.ok()) return absl::OkStatus();
+  absl::Status appended = Failpoint("coordinator.before_submitted");
+  if (appended.ok()) {
+    appended = JobLog(deps.blobs, result.id).Append(record, &result.log).status();
+  }
+  if (appended.ok()) appended = Failpoint("coordinator.after_submitted");
+  if (appended.ok()) return absl::OkStatus();
   return ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
-                  absl::StrCat("the job could not be recorded: ", n.status().message()));
+                  absl::StrCat("the job could not be recorded: ", appended.message()));
 }
 
 Submitter::Submitter(Deps deps) : deps_(std::move(deps)) {}

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
 #include "base/status_macros.h"
 #include "lake/delta_log.h"
 #include "lake/delta_protocol.h"
@@ -107,10 +108,12 @@ absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state
   Filter filter(writer.get(), retention_ms < 0 ? 0 : now_ms - retention_ms);
   WEIR_RETURN_IF_ERROR(AddAllFiles(store, state.version, &filter));
   WEIR_ASSIGN_OR_RETURN(const std::string bytes, writer->Finish());
+  WEIR_RETURN_IF_ERROR(Failpoint("lake.before_checkpoint"));
   // Another writer's checkpoint of the same version says the same.
   if (absl::Status put = store->PutIfAbsent(CheckpointFileName(state.version), bytes);
       !put.ok() && !absl::IsAlreadyExists(put))
     return put;
+  WEIR_RETURN_IF_ERROR(Failpoint("lake.after_checkpoint"));
   WEIR_RETURN_IF_ERROR(PointTo(store, state.version, writer->actions(),
                                static_cast<int64_t>(bytes.size()), filter.live_files()));
   return filter.live_files();

@@ -192,11 +192,13 @@ absl::Status Task::Start() {
 absl::Status Task::Trigger(const Barrier& barrier) { return CaptureAt(barrier); }
 
 absl::Status Task::CaptureAt(const Barrier& barrier) {
+  WEIR_RETURN_IF_ERROR(Failpoint("worker.before_capture"));
   WEIR_RETURN_IF_ERROR(graph_->Drain());
   WEIR_ASSIGN_OR_RETURN(std::vector<PendingState> pending, graph_->Capture(barrier));
   for (const std::unique_ptr<EdgeOutput>& edge : edges_) {
     WEIR_RETURN_IF_ERROR(edge->Broadcast(barrier));
   }
+  WEIR_RETURN_IF_ERROR(Failpoint("worker.after_capture"));
   TaskSnapshot snapshot;
   snapshot.task = id_;
   snapshot.counters = *counters_;

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "base/address.h"
 #include "base/blob_store.h"
+#include "base/failpoint.h"
 #include "base/io_pool.h"
 #include "base/log.h"
 #include "base/machine.h"
@@ -270,7 +271,9 @@ class WorkerImpl : public Worker, public ControlHandler {
   }
 
   void OpenAndAnswer(Deployment& deployment) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::Status opened = deployment.Open();
+    absl::Status opened = Failpoint("worker.before_deploy");
+    if (opened.ok()) opened = deployment.Open();
+    if (opened.ok()) opened = Failpoint("worker.after_deploy");
     absl::MutexLock lock(&mutex_);
     if (link_ == nullptr) return;
     link_->Deployed(deployment.spec().job, deployment.spec().generation, opened);
