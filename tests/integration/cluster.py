@@ -125,7 +125,10 @@ class Process:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
 
     def log(self):
-        return self._log.read_text(errors="replace")
+        return self.log_bytes().decode(errors="replace")
+
+    def log_bytes(self):
+        return self._log.read_bytes()
 
 
 class Cluster:

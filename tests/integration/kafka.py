@@ -94,6 +94,10 @@ class Kafka:
     def pid(self):
         return self._process.pid
 
+    @property
+    def running(self):
+        return self._process is not None
+
     # Life of the process.
 
     def start(self):
@@ -148,7 +152,7 @@ class Kafka:
 
     def producer(self, **config):
         """A confluent_kafka.Producer; option names with `_` for `.`: producer(compression_type="zstd")."""
-        config = {key.replace("_", "."): value for key, value in config.items()}
+        config = {key if key == "log_level" else key.replace("_", "."): value for key, value in config.items()}
         return confluent_kafka.Producer(
             {"bootstrap.servers": self.brokers, "enable.idempotence": True, "linger.ms": 5, "log_level": 3, **config})
 

@@ -1,0 +1,130 @@
+"""The cluster under test: real processes whose links go through proxies, brought back whenever they die, each life with
+the failpoints that the plan arms in it."""
+
+import pathlib
+import re
+import time
+
+from cluster import Cluster, Process
+from kafka import free_ports
+from proxy import Proxy
+
+# A hung process is replaced after this long, as an operator or a liveness probe would.
+HANG_S = 3.0
+
+
+class Node:
+    """One process and its lives."""
+
+    def __init__(self, process, arms):
+        self.process = process
+        self.name = process.name
+        self.lives = 0
+        self.hits = []          # "name=effect" of failpoints that were passed, over all lives
+        self.paused_until = None
+        self._arms = arms
+        self._armed = ""
+        self._read = 0          # of its log
+        self._hung_at = None
+        self._start_at = None   # when a dead one comes back
+
+    def start(self):
+        self._armed = self._arms[self.lives] if self.lives < len(self._arms) else ""
+        self.lives += 1
+        self._hung_at = self._start_at = self.paused_until = None
+        self.process.start(failpoints=self._armed)
+
+    def kill(self, away_s):
+        self.process.kill()
+        self.paused_until = None
+        self._start_at = time.monotonic() + away_s
+
+    def pause(self, seconds):
+        if self.process.running:
+            self.process.pause()
+            self.paused_until = time.monotonic() + seconds
+
+    def tend(self):
+        """Brings the process back when it died, hangs, or has paused long enough. True when something happened."""
+        now = time.monotonic()
+        if self._start_at is not None:
+            if now < self._start_at:
+                return False
+            self.start()
+            return True
+        hit = self._notice_hits(now)
+        if not self.process.running:
+            self.kill(0.2)
+            return True
+        if self.paused_until is not None and now >= self.paused_until:
+            self.process.resume()
+            self.paused_until = None
+            return True
+        if self._hung_at is not None and now >= self._hung_at + HANG_S:
+            self.kill(0.2)
+            return True
+        return hit
+
+    @property
+    def undisturbed(self):
+        return self.process.running and self.paused_until is None and self._hung_at is None
+
+    def _notice_hits(self, now):
+        log = self.process.log_bytes()
+        fresh, self._read = log[self._read:], len(log)
+        found = False
+        for name in re.findall(rb'failpoint hit.*?name=(\S+)', fresh):
+            effect = dict(part.split("=") for part in self._armed.split(";") if part).get(name.decode(), "?")
+            effect = effect.partition("@")[0].partition(":")[0]
+            self.hits.append(f"{name.decode()}={effect}")
+            found = True
+            if effect == "hang":
+                self._hung_at = now
+        return found
+
+
+class FaultCluster(Cluster):
+    """One coordinator and workers; every worker reaches the coordinator, and is reached by its peers, through a proxy.
+    REQUIRES: tend() is called often."""
+
+    def __init__(self, directory, plan, memory="256MiB"):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        port, http = free_ports(2)
+        self.address = f"127.0.0.1:{port}"
+        self.coordinator = Process(self.directory, "coordinator", [
+            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data", self.directory / "data"],
+            http)
+        self.links = {}
+        self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
+        self.nodes = {p.name: Node(p, plan.arms.get(p.name, [])) for p in [self.coordinator, *self.workers]}
+
+    def _worker(self, number, slots, memory):
+        port, http = free_ports(2)
+        control = self.links[f"worker-{number}/control"] = Proxy(self.address)
+        exchange = self.links[f"worker-{number}/exchange"] = Proxy(f"127.0.0.1:{port}")
+        return Process(self.directory, f"worker-{number}", [
+            "worker", "--coordinator", control.address, "--listen", f"127.0.0.1:{port}", "--advertise", exchange.address,
+            "--http", f"127.0.0.1:{http}", "--slots", slots, "--memory", memory,
+            "--cache", self.directory / f"cache-{number}"], http)
+
+    def __enter__(self):
+        try:
+            for node in self.nodes.values():
+                node.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self):
+        super().close()
+        for proxy in self.links.values():
+            proxy.close()
+
+    def tend(self):
+        """How many processes were tended to, or fail just now."""
+        return sum(node.tend() for node in self.nodes.values())
+
+    def hits(self):
+        return [hit for node in self.nodes.values() for hit in node.hits]

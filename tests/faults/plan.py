@@ -1,0 +1,176 @@
+"""A fault plan expanded from a seed: a shape of job, a cluster, failpoints armed in the lives of its processes, and
+actions at times. The same seed gives the same plan; how the processes interleave is up to the machine."""
+
+import dataclasses
+import random
+
+from proxy import MODES
+from shapes import shapes
+
+# How long faults go on; then comes the quiet phase.
+FAULTS_S = 10
+
+# Where each failpoint of the tree is passed, and from which pass to which it is worth arming: those that a job passes
+# once are armed for the first. test_plan.py compares the names with the source.
+COORDINATOR, WORKER = "coordinator", "worker"
+FAILPOINTS = {
+    "coordinator.before_submitted": (COORDINATOR, 1),
+    "coordinator.after_submitted": (COORDINATOR, 1),
+    "coordinator.before_started": (COORDINATOR, 2),
+    "coordinator.after_started": (COORDINATOR, 2),
+    "coordinator.before_first_manifest": (COORDINATOR, 1),
+    "coordinator.after_first_manifest": (COORDINATOR, 1),
+    "coordinator.after_captured": (COORDINATOR, 8),
+    "coordinator.before_publish": (COORDINATOR, 6),
+    "coordinator.after_publish": (COORDINATOR, 6),
+    "coordinator.before_commit": (COORDINATOR, 8),
+    "coordinator.after_commit": (COORDINATOR, 8),
+    "coordinator.before_committed_record": (COORDINATOR, 2),
+    "coordinator.after_committed_record": (COORDINATOR, 2),
+    "coordinator.before_tidy_up": (COORDINATOR, 8),
+    "coordinator.after_tidy_up": (COORDINATOR, 8),
+    "coordinator.before_ended_record": (COORDINATOR, 1),
+    "coordinator.after_ended_record": (COORDINATOR, 1),
+    "lake.before_log_put": (COORDINATOR, 8),
+    "lake.after_log_put": (COORDINATOR, 8),
+    "lake.before_data_file_close": (WORKER, 8),
+    "lake.after_data_file_close": (WORKER, 8),
+    "lake.before_checkpoint": (COORDINATOR, 1),
+    "lake.after_checkpoint": (COORDINATOR, 1),
+    "worker.before_deploy": (WORKER, 2),
+    "worker.after_deploy": (WORKER, 2),
+    "worker.before_capture": (WORKER, 10),
+    "worker.after_capture": (WORKER, 10),
+    "worker.before_upload": (WORKER, 8),
+    "worker.after_upload": (WORKER, 8),
+    "blob_store.before_link": ("", 8),  # in all
+    "blob_store.after_link": ("", 8),
+    "state.before_upload": (WORKER, 8),
+    "state.after_upload": (WORKER, 8),
+}
+EFFECTS = ["crash", "hang", "delay:1500", "error"]
+# A job is given up at the fifth error of its tasks within 10 minutes; a plan stays below.
+TASK_ERRORS_MAX = 3
+
+
+@dataclasses.dataclass
+class Action:
+    at_s: float
+    kind: str
+    target: str = ""
+    seconds: float = 0.0
+    detail: str = ""
+
+    def __str__(self):
+        parts = [f"{self.at_s:5.2f} s", self.kind, self.target, self.detail, f"for {self.seconds:.2f} s" if self.seconds else ""]
+        return " ".join(part for part in parts if part)
+
+
+@dataclasses.dataclass
+class Plan:
+    seed: int
+    shape: str
+    workers: int
+    slots: int
+    parallelism: int
+    interval_ms: int
+    partitions: int
+    arms: dict = dataclasses.field(default_factory=dict)     # process: [failpoints of its first life, of its second...]
+    actions: list = dataclasses.field(default_factory=list)  # in order of time
+
+    def lines(self):
+        """For people; one line each."""
+        yield (f"shape {self.shape}, {self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
+               f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions")
+        for process, lives in sorted(self.arms.items()):
+            for life, spec in enumerate(lives):
+                if spec:
+                    yield f"{process}, life {life}: {spec}"
+        for action in self.actions:
+            yield str(action)
+
+
+class Expansion:
+    """Draws a plan. Each `_draw_*` adds one fault and is named in KINDS."""
+
+    def __init__(self, seed):
+        self._random = random.Random(f"plan {seed}")
+        rng = self._random
+        workers = rng.choice([1, 2, 2, 3])
+        slots = rng.choice([1, 2])
+        self.plan = Plan(
+            seed=seed, shape=rng.choice(sorted(shapes())), workers=workers, slots=slots,
+            parallelism=rng.choice([0, min(workers * slots, rng.choice([1, 2, 4])), workers * slots]),
+            interval_ms=rng.choice([500, 500, 1000, 2000]), partitions=rng.choice([2, 3, 5]))
+        self._task_errors = 0
+
+    def expand(self, kinds):
+        rng = self._random
+        for _ in range(rng.randint(2, 6)):
+            getattr(self, f"_draw_{rng.choice(kinds)}")()
+        self.plan.actions.sort(key=lambda a: a.at_s)
+        return self.plan
+
+    def _processes(self):
+        return [COORDINATOR, *(f"worker-{i}" for i in range(self.plan.workers))]
+
+    def _at(self):
+        return round(self._random.uniform(0.3, FAULTS_S), 2)
+
+    def _add(self, kind, **more):
+        self.plan.actions.append(Action(self._at(), kind, **more))
+
+    def _draw_failpoint(self):
+        rng = self._random
+        name = rng.choice(sorted(FAILPOINTS))
+        where, passes = FAILPOINTS[name]
+        effect = rng.choice(EFFECTS)
+        process = rng.choice([p for p in self._processes() if p.startswith(where)])
+        if effect == "error" and process != COORDINATOR:
+            if self._task_errors == TASK_ERRORS_MAX:
+                effect = "crash"
+            else:
+                self._task_errors += 1
+        lives = self.plan.arms.setdefault(process, [])
+        # A second armed life makes the process fail again while it recovers.
+        lives.append(f"{name}={effect}@{rng.randint(1, passes)}")
+
+    def _draw_kill(self):
+        self._add("kill", target=self._random.choice(self._processes()), seconds=round(self._random.uniform(0, 1.5), 2))
+
+    def _draw_pause(self):
+        seconds = round(self._random.choice([self._random.uniform(0.1, 2), self._random.uniform(3.2, 6)]), 2)
+        self._add("pause", target=self._random.choice(self._processes()), seconds=seconds)
+
+    def _draw_kill_all(self):
+        self._add("kill_all", seconds=round(self._random.uniform(0, 1), 2))
+
+    def _draw_link(self):
+        worker = self._random.randrange(self.plan.workers)
+        side = self._random.choice(["control", "exchange"])
+        self._add("link", target=f"worker-{worker}/{side}", detail=self._random.choice(MODES),
+                  seconds=round(self._random.uniform(0.3, 5), 2))
+
+    def _draw_broker(self):
+        how = self._random.choice(["kill", "stop", "pause"])
+        self._add("broker", detail=how, seconds=round(self._random.uniform(0.3, 3), 2))
+
+    def _draw_hog(self):
+        self._add("hog", seconds=round(self._random.uniform(2, 6), 2))
+
+    def _draw_partition(self):
+        # Rows of a partition that wasn't known yet may be late, and with hops late for some of their windows only.
+        if not shapes()[self.plan.shape].may_grow:
+            return self._draw_hog()
+        self._add("add_partition")
+
+    def _draw_transaction(self):
+        self._add("transaction", detail=self._random.choice(["commit", "abort"]))
+
+
+KINDS = ["failpoint", "failpoint", "failpoint", "kill", "pause", "kill_all", "link", "link", "broker", "hog", "partition",
+         "transaction"]
+
+
+def expand(seed, kinds=None):
+    return Expansion(seed).expand(kinds or KINDS)

@@ -1,0 +1,264 @@
+"""One seed: a plan performed on a real cluster, a quiet phase that must converge, and the checker's judgement."""
+
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+import confluent_kafka
+
+from checker import Checker
+from cluster import FINAL_STATES, ClusterError
+from history import Watcher
+from kafka import KafkaError
+from ledger import Stream, truth
+from nodes import FaultCluster
+from plan import FAULTS_S
+from shapes import shapes
+
+LOOK_S = 0.03
+# From the last disturbance to a job without lag, all of it committed. The longest waits in Weir are some seconds (10 s
+# between looks for new partitions, 10 s after a fourth task error); the rest is for a machine that others use as well.
+CONVERGE_S = 90
+STOP_S = 60
+SUBMIT_S = 60
+JOB = "job"
+
+
+@dataclasses.dataclass
+class Outcome:
+    seed: int
+    shape: str
+    faults: list = dataclasses.field(default_factory=list)      # kinds performed, failpoints passed
+    violations: list = dataclasses.field(default_factory=list)  # what the checker found
+    error: str = ""                                             # what went wrong otherwise
+    records: int = 0
+    versions: int = 0
+    generations: int = 0
+    converge_s: float = 0
+    check_s: float = 0
+    total_s: float = 0
+
+    @property
+    def ok(self):
+        return not self.violations and not self.error
+
+
+class SeedRun:
+    """REQUIRES: `kafka` runs, and nobody else uses it meanwhile."""
+
+    def __init__(self, kafka, directory, plan):
+        self._kafka = kafka
+        self._directory = pathlib.Path(directory)
+        self._plan = plan
+        self._shape = shapes()[plan.shape]
+        self._tables = self._directory / "tables"
+        options = dataclasses.replace(self._shape.stream, partitions=plan.partitions)
+        self._topic = f"faults-{plan.seed}-{time.time_ns()}"
+        kafka.create_topic(self._topic, partitions=plan.partitions)
+        self._stream = Stream(kafka, self._topic, options, plan.seed)
+        self._until = {}        # what is undone when its time has come: {(kind, target): (time, function)}
+        self._background = concurrent.futures.ThreadPoolExecutor(1, "background")
+        self._tasks = []
+        self._callers = concurrent.futures.ThreadPoolExecutor(1, "command line")
+        self._refusal = ""      # what the command line said last when it failed
+        self._disturbed_at = 0.0
+        self._outcome = Outcome(plan.seed, plan.shape)
+        self._cluster = None
+
+    def run(self):
+        begin = time.monotonic()
+        self._tables.mkdir(parents=True)
+        watcher = Watcher(self._tables / sink.replace("#", "-") for sink in self._shape.tables)
+        try:
+            with FaultCluster(self._directory / "cluster", self._plan) as self._cluster:
+                self._drive()
+        except (ClusterError, KafkaError, RuntimeError, confluent_kafka.KafkaException) as error:
+            self._outcome.error = f"{type(error).__name__}: {error}"
+        finally:
+            for _, undo in self._until.values():
+                undo()
+            self._background.shutdown()
+            self._callers.shutdown()
+            self._outcome.violations += watcher.close()
+        self._outcome.faults += self._cluster.hits() if self._cluster else []
+        if not self._outcome.error:
+            self._judge()
+        self._outcome.total_s = time.monotonic() - begin
+        return self._outcome
+
+    def _drive(self):
+        job = self._submit()
+        self._stream.start()
+        begin = time.monotonic()
+        todo = list(self._plan.actions)
+        while todo or time.monotonic() < begin + FAULTS_S:
+            if todo and time.monotonic() >= begin + todo[0].at_s:
+                self._perform(todo.pop(0))
+            self._pass_time()
+        while self._until or not all(task.done() for task in self._tasks):
+            self._pass_time()
+        for task in self._tasks:
+            task.result()
+        self._stream.close()
+        self._converge(job)
+        self._stop(job)
+
+    # Actions. One with `seconds` is undone then.
+
+    def _perform(self, action):
+        key = (action.kind, action.target.partition("/")[0])
+        if key in self._until:
+            return  # the one before isn't over
+        undo = getattr(self, f"_do_{action.kind}")(action)
+        if undo is not None:
+            self._until[key] = (time.monotonic() + action.seconds, undo)
+        self._outcome.faults.append(" ".join(filter(None, [action.kind, action.detail])))
+        self._disturbed_at = time.monotonic()
+
+    def _do_kill(self, action):
+        self._cluster.nodes[action.target].kill(action.seconds)
+
+    def _do_kill_all(self, action):
+        for node in self._cluster.nodes.values():
+            node.kill(action.seconds)
+
+    def _do_pause(self, action):
+        self._cluster.nodes[action.target].pause(action.seconds)
+
+    def _do_link(self, action):
+        link = self._cluster.links[action.target]
+        link.set_mode(action.detail)
+        return lambda: link.set_mode("pass")
+
+    def _do_broker(self, action):
+        def broker_away():
+            getattr(self._kafka, action.detail)()
+            time.sleep(action.seconds)  # how long the fault lasts
+            self._kafka.resume() if action.detail == "pause" else self._kafka.start()
+
+        self._tasks.append(self._background.submit(broker_away))
+
+    def _do_hog(self, action):
+        hogs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+
+        def end():
+            for hog in hogs:
+                hog.kill()
+                hog.wait()
+        return end
+
+    def _do_add_partition(self, action):
+        def grow():
+            count = self._stream.partitions
+            retry(lambda: self._kafka.add_partitions(self._topic, count + 1), 60)
+            self._stream.add_partition(count)
+
+        self._tasks.append(self._background.submit(grow))
+
+    def _do_transaction(self, action):
+        self._stream.transaction(commit=action.detail == "commit")
+
+    def _pass_time(self):
+        if self._cluster.tend():
+            self._disturbed_at = time.monotonic()
+        for key, (at, undo) in list(self._until.items()):
+            if time.monotonic() >= at:
+                del self._until[key]
+                undo()
+                self._disturbed_at = time.monotonic()
+        if self._stream.trouble:
+            raise RuntimeError(f"producer: {self._stream.trouble}")
+        time.sleep(LOOK_S)  # between two looks
+
+    # The job, through the command line, while processes come and go.
+
+    def _ask(self, *arguments):
+        """JSON that `weir` prints, or None when it fails or takes long. The cluster is tended to meanwhile."""
+        answer = self._callers.submit(self._cluster.weir, *arguments, timeout_s=10)
+        while not answer.done():
+            self._pass_time()
+        try:
+            return answer.result()
+        except (ClusterError, subprocess.TimeoutExpired) as error:
+            self._refusal = str(error)
+            return None
+
+    def _submit(self):
+        script = self._directory / f"{JOB}.sql"
+        script.write_text(self._shape.script(self._plan.interval_ms, self._plan.parallelism))
+        deadline = time.monotonic() + SUBMIT_S
+        while time.monotonic() < deadline:
+            self._pass_time()
+            listed = self._ask("job", "list")
+            if listed is None:
+                continue
+            if listed["jobs"]:  # a submit before this one lost its answer
+                return listed["jobs"][0]["id"]
+            self._ask("job", "submit", script, "--name", JOB, "--var", f"BROKERS={self._kafka.brokers}",
+                      "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables}")
+        raise RuntimeError(f"the job can't be submitted: {self._refusal}")
+
+    def _converge(self, job):
+        begin = max(self._disturbed_at, time.monotonic())
+        ends = sum(1 for _ in self._messages())
+        seen = None
+        while True:
+            self._pass_time()
+            seen = self._ask("job", "get", job) or seen
+            now = time.monotonic()
+            if seen is not None:
+                self._fail_if_ended(seen)
+                if seen["records_in"] == ends and not seen["lag_records"] and seen["state"] == "RUNNING":
+                    break
+            if now > max(begin, self._disturbed_at) + CONVERGE_S:
+                raise RuntimeError(f"not converged {CONVERGE_S} s after the last disturbance: {ends} records in the topic, "
+                                   f"the job is {json.dumps(seen)}")
+        self._outcome.converge_s = now - max(begin, self._disturbed_at)
+        self._outcome.records = ends
+
+    def _fail_if_ended(self, job, accepted=()):
+        if job["state"] in FINAL_STATES and job["state"] not in accepted:
+            raise RuntimeError(f"the job ended as {job['state']}: {job.get('reason')}")
+
+    def _stop(self, job):
+        asked, seen = 0.0, None
+        begin = time.monotonic()
+        while seen is None or seen["state"] != "STOPPED":
+            self._pass_time()
+            if time.monotonic() > asked + 5:  # a coordinator that dies forgets that it was asked
+                self._ask("job", "stop", job)
+                asked = time.monotonic()
+            seen = self._ask("job", "get", job) or seen
+            if seen is not None:
+                self._fail_if_ended(seen, accepted=["STOPPED"])
+            if time.monotonic() > max(begin, self._disturbed_at) + STOP_S:
+                raise RuntimeError(f"not stopped within {STOP_S} s: {json.dumps(seen)}")
+        self._outcome.generations = seen["generation"]
+
+    # Judgement.
+
+    def _messages(self):
+        return self._kafka.read(self._topic)
+
+    def _judge(self):
+        begin = time.monotonic()
+        rows, wrong = truth(self._stream, self._messages())
+        checker = Checker(self._shape, self._tables, rows, self._plan.partitions)
+        self._outcome.violations += wrong + checker.check(complete=True)
+        self._outcome.versions = checker.versions()
+        self._outcome.check_s = time.monotonic() - begin
+
+
+def retry(call, timeout_s):
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return call()
+        except (KafkaError, confluent_kafka.KafkaException):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)  # between two attempts

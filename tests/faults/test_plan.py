@@ -1,0 +1,67 @@
+"""Plans: every failpoint of the tree is in them, and a seed says all."""
+
+import pathlib
+import re
+
+import pytest
+
+from plan import EFFECTS, FAILPOINTS, FAULTS_S, KINDS, TASK_ERRORS_MAX, expand
+from shapes import shapes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CODE = ["base", "lake", "state", "operators", "worker", "coordinator", "cli"]
+NAME = re.compile(r'"((?:base|blob_store|lake|state|operators|worker|coordinator)\.(?:before|after)_\w+)"')
+CALL = re.compile(r'\b(?:Failpoint|HitFailpoint)\(([^)]*)\)')
+
+
+def sources():
+    return [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in (".h", ".cc")]
+
+
+def test_every_failpoint_of_the_tree_is_armed_by_plans():
+    named = {name for path in sources() for name in NAME.findall(path.read_text())}
+    assert named == set(FAILPOINTS)
+
+
+def test_failpoints_are_named_so_that_the_test_above_finds_them():
+    for path in sources():
+        if path.name.startswith("failpoint."):
+            continue
+        for argument in CALL.findall(path.read_text()):
+            assert NAME.fullmatch(argument) or argument in ("points.before", "points.after"), f"{path}: {argument}"
+
+
+def test_a_durable_step_has_a_failpoint_before_and_after_it():
+    for name in FAILPOINTS:
+        other = name.replace(".before_", ".after_") if ".before_" in name else name.replace(".after_", ".before_")
+        assert other in FAILPOINTS or name == "coordinator.after_captured", name
+
+
+@pytest.fixture(scope="module")
+def plans():
+    return [expand(seed) for seed in range(1, 4001)]
+
+
+def test_plans_cover_every_failpoint_with_every_effect(plans):
+    armed = {re.sub(r"@\d+$", "", spec) for plan in plans for lives in plan.arms.values() for spec in lives}
+    assert armed == {f"{name}={effect}" for name in FAILPOINTS for effect in EFFECTS}
+
+
+def test_plans_cover_every_shape_and_kind(plans):
+    assert {plan.shape for plan in plans} == set(shapes())
+    drawn = {action.kind for plan in plans for action in plan.actions}
+    assert {"add_partition" if kind == "partition" else kind for kind in KINDS} - {"failpoint"} == drawn
+
+
+def test_a_seed_gives_the_same_plan_again():
+    assert [list(expand(seed).lines()) for seed in range(50)] == [list(expand(seed).lines()) for seed in range(50)]
+
+
+def test_a_plan_keeps_within_its_bounds(plans):
+    for plan in plans:
+        assert plan.parallelism <= plan.workers * plan.slots
+        errors = [spec for process, lives in plan.arms.items() if process != "coordinator" for spec in lives
+                  if "=error" in spec]
+        assert len(errors) <= TASK_ERRORS_MAX
+        assert all(0 <= action.at_s <= FAULTS_S and action.seconds <= 6 for action in plan.actions)
+        assert sorted(plan.actions, key=lambda a: a.at_s) == plan.actions

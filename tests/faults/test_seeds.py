@@ -1,0 +1,18 @@
+"""A few seeds in every run of the tests; scripts/faults runs as many as one likes."""
+
+import pytest
+
+from plan import expand
+from run import SeedRun
+
+# Chosen for what is in them; see `scripts/faults --from N --plan`.
+SEEDS = [2, 9, 15]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seed(kafka, tmp_path, seed):
+    plan = expand(seed)
+    print(*plan.lines(), sep="\n")
+    outcome = SeedRun(kafka, tmp_path / "seed", plan).run()
+    assert outcome.ok, f"{outcome.error}\n" + "\n".join(outcome.violations)
+    assert outcome.versions > 3 and outcome.records > 1000
