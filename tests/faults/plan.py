@@ -11,7 +11,8 @@ from shapes import shapes
 FAULTS_S = 10
 
 # Where each failpoint of the tree is passed, and from which pass to which it is worth arming: those that a job passes
-# once are armed for the first. test_plan.py compares the names with the source.
+# once are armed for the first. test_plan.py compares the names with the source; a failpoint that an ordinary job never
+# passes (a rollback's) needs a test of its own instead.
 COORDINATOR, WORKER = "coordinator", "worker"
 FAILPOINTS = {
     "coordinator.before_submitted": (COORDINATOR, 1),

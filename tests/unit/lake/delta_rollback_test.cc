@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/failpoint.h"
 #include "base/random.h"
 #include "lake/delta_committer.h"
 #include "lake/delta_log.h"
@@ -208,6 +209,18 @@ TEST_F(DeltaRollbackTest, ALostAnswerIsReadBack) {
   EXPECT_TRUE(result->already_there);
   EXPECT_EQ(LastVersion(), 5);
   EXPECT_EQ(Live(), (std::set<std::string>{"a3", "a4"}));
+}
+
+TEST_F(DeltaRollbackTest, OneThatStopsBeforeItsCommitLeavesTheTableAndComesAgain) {
+  Epochs(kOld, "f", 1, 3);
+  const int64_t before = LastVersion();
+  ASSERT_TRUE(ArmFailpoints("lake.before_rollback=error@1").ok());
+  const absl::Status stopped = RollBack({{kOld, 1}}).status();
+  ArmFailpoints("").IgnoreError();
+  EXPECT_TRUE(absl::IsUnavailable(stopped)) << stopped;
+  EXPECT_EQ(LastVersion(), before);
+  ASSERT_TRUE(RollBack({{kOld, 1}}).ok());
+  EXPECT_THAT(Live(), ElementsAre("f1"));
 }
 
 TEST_F(DeltaRollbackTest, AnOutcomeThatStaysUnknownIsSaidToBeUnknown) {
