@@ -155,15 +155,15 @@ void PrintWorkers(const v1::ListWorkersResponse& workers, std::ostream& out) {
 }
 
 void PrintCluster(const v1::ClusterStatus& status, std::ostream& out) {
-  PrintPairs(
-      {{"version", status.version()},
-       {"data", status.data_uri()},
-       {"workers", absl::StrCat(status.workers())},
-       {"slots", absl::StrCat(status.slots(), ", ", status.slots_used(), " used")},
-       {"jobs", absl::StrCat(status.jobs_total(), ", ", status.jobs_running(), " running")},
-       {"status page",
-        status.http_address().empty() ? "-" : absl::StrCat("http://", status.http_address(), "/")}},
-      out);
+  PrintPairs({{"version", status.version()},
+              {"data", status.data_uri()},
+              {"workers", absl::StrCat(status.workers())},
+              {"slots", absl::StrCat(status.slots(), ", ", status.slots_used(), " used")},
+              {"jobs", absl::StrCat(status.jobs_total(), ", ", status.jobs_running(), " running")},
+              {"metrics", status.http_address().empty()
+                              ? "-"
+                              : absl::StrCat("http://", status.http_address(), "/metrics")}},
+             out);
 }
 
 bool IsFinal(const v1::Job& job) {

@@ -43,6 +43,13 @@ int MatchName(const Name& name, const std::vector<std::string>& spellings) {
 absl::Status Catalog::Add(const CreateTable& table) {
   const OptionDefinition* connector = FindDefinition(table, "connector");
   if (connector == nullptr) {
+    const std::string word = "connector";
+    for (const OptionDefinition& option : table.options) {
+      if (NearestSpelling(option.name, {&word, 1}) != word) continue;
+      return script_.Error(option.at, absl::StrCat("\"", option.name,
+                                                   "\" isn't an option of a table; did you mean "
+                                                   "connector?"));
+    }
     return script_.Error(
         table.name.at,
         absl::StrCat("table ", table.name.text,

@@ -29,8 +29,12 @@ class MockCluster : public DevBroker {
 
 absl::StatusOr<std::unique_ptr<DevBroker>> StartDevBroker() {
   char error[512] = "";
-  rd_kafka_t* host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), error, sizeof(error));
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  // Warnings and worse: the host itself connects to no broker, and a notice says so.
+  rd_kafka_conf_set(conf, "log_level", "4", error, sizeof(error));
+  rd_kafka_t* host = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
   if (host == nullptr) {
+    rd_kafka_conf_destroy(conf);
     return absl::InternalError(absl::StrCat("the embedded broker can't start: ", error));
   }
   rd_kafka_mock_cluster_t* cluster = rd_kafka_mock_cluster_new(host, 1);

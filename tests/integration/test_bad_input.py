@@ -44,7 +44,7 @@ def test_broken_sql_names_line_and_column(cluster, tmp_path):
     ("sum(amount)", "sum(amont)", ["amont", "amount", "line"]),
     ("sum(amount)", "sum(eventType)", ["sum", "text"]),
     ("event_count BIGINT", "event_count BOOLEAN", ["event_count", "boolean"]),
-    ("connector = 'delta'", "conector = 'delta'", ["connector = 'kafka'", "'delta'", "line 7"]),
+    ("connector = 'delta'", "conector = 'delta'", ["conector", "did you mean connector?", "line 9"]),
     ("watermark = '1 minute'", "watermrk = '1 minute'", ["watermrk", "watermark"]),
     ("INTERVAL '5 minutes'", "INTERVAL '1 month'", ["month"]),
     ("GROUP BY window_start, window_end, eventType", "GROUP BY window_start, window_end", ["eventtype"]),

@@ -48,6 +48,8 @@ TEST(RefusedTables, Columns) {
           {R"(CREATE TABLE t (a TEXT))",
            "line 1, column 14: table t doesn't say what it is: write WITH (connector = 'kafka', "
            "...) for a source, 'delta' for a sink"},
+          {R"(CREATE TABLE t (a TEXT) WITH (brokers='b', conector='kafka'))",
+           "line 1, column 44: \"conector\" isn't an option of a table; did you mean connector?"},
           {R"(CREATE TABLE t (order TEXT) WITH (connector='kafka'))",
            "line 1, column 17: syntax error at or near \"order\"; order is a reserved word: as a "
            "name it is written \"order\", in double quotes"},
