@@ -55,6 +55,12 @@ struct GenerationRun {
   bool last_triggered = false;
   bool last_finishes = false;  // the last checkpoint holds all there was to read
   std::set<TaskId> finished;   // source tasks at their stop
+
+  int64_t running_since_us = 0;
+  // Since when tasks share slots though others are free.
+  std::optional<int64_t> uneven_since_us;
+  // Once this one is published, or a later one, the generation is left for a planned successor.
+  std::optional<CheckpointId> move_after;
 };
 
 }  // namespace weir

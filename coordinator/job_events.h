@@ -78,11 +78,15 @@ struct CommitDoneEvent {
 struct StopRequestedEvent {};
 struct CancelRequestedEvent {};
 struct CheckpointRequestedEvent {};
+// REQUIRES: 1 <= parallelism <= kKeyGroups. A later request takes the place of one still under way.
+struct RescaleRequestedEvent {
+  int parallelism = 0;
+};
 
-using JobEvent =
-    std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent, CapturedEvent,
-                 DurableEvent, TaskFailedEvent, SourcesFinishedEvent, CommitDoneEvent,
-                 StopRequestedEvent, CancelRequestedEvent, CheckpointRequestedEvent>;
+using JobEvent = std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent,
+                              CapturedEvent, DurableEvent, TaskFailedEvent, SourcesFinishedEvent,
+                              CommitDoneEvent, StopRequestedEvent, CancelRequestedEvent,
+                              CheckpointRequestedEvent, RescaleRequestedEvent>;
 
 // ---- Actions.
 
@@ -151,6 +155,7 @@ struct CheckpointFailedNote {
 };
 struct RestartNote {
   std::string reason;
+  bool planned = false;  // after a checkpoint, because tasks move; nothing failed
 };
 // The machine does nothing any more; whoever drives it reads the log again and makes a new one.
 struct FencedNote {

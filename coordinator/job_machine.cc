@@ -67,6 +67,7 @@ void JobMachine::Advance() {
   if (phase_ == Phase::kOver) return;
   ForgiveErrorOfLostWorker();
   AdvanceDeployment();
+  AdvanceSpread();
   AdvanceCheckpoints();
   AdvanceDiscovery();
   AdvanceCommits();
@@ -120,7 +121,7 @@ std::optional<LogRecord> JobMachine::NextRecord() {
     case Phase::kWaiting:
       if (MayStart()) {
         const int slots = TotalSlots(facts_.workers);
-        const int wanted = log_.parallelism > 0 ? log_.parallelism : plan().settings.parallelism;
+        const int wanted = WantedParallelism();
         return MakeRecord(StartedRecord{options_.coordinator, start_reason_,
                                         std::clamp(wanted > 0 ? wanted : slots, 1, kKeyGroups)});
       }
@@ -257,8 +258,15 @@ std::string JobMachine::reason() const {
   return waiting_.empty() ? reason_ : waiting_;
 }
 
+std::optional<int> JobMachine::rescaling_to() const {
+  return rescale_to_ == log_.parallelism ? std::nullopt : rescale_to_;
+}
+
 std::vector<std::string> JobMachine::warnings() const {
   std::vector<std::string> warnings;
+  if (const std::string why = WhyMove(); !why.empty()) {
+    warnings.push_back(absl::StrCat("tasks move after the next checkpoint: ", why));
+  }
   if (append_ && !append_->trouble.empty()) {
     warnings.push_back(absl::StrCat("the job log can't be written: ", append_->trouble));
   }

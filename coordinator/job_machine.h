@@ -7,8 +7,11 @@
 //   STARTED → [describe sources → first CHECKPOINT] → deploy, start → { trigger → CHECKPOINT }* →
 //   last CHECKPOINT → commits → COMMITTED* → STOPPED | FINISHED
 //
-// A failure anywhere between leads back to STARTED, from the last published epoch. Commits run on
-// their own beside it, and go on across generations.
+// A failure anywhere between leads back to STARTED, from the last published epoch. So does a
+// planned move of tasks (another parallelism, a worker that drains, free slots while tasks share
+// some), right behind a checkpoint of its own: STARTED carries the parallelism, so a crash in
+// between leaves the old one or the new one. Commits run on their own beside it, and go on across
+// generations.
 #ifndef WEIR_COORDINATOR_JOB_MACHINE_H_
 #define WEIR_COORDINATOR_JOB_MACHINE_H_
 
@@ -53,6 +56,11 @@ struct JobMachineOptions {
   int64_t lazy_record_us = 5'000'000;           // between COMMITTED records
   int64_t failed_drain_us = 60'000'000;         // a failed job waits that long for its last commits
   int uncommitted_max = 8;                      // epochs; then triggering pauses
+  // Tasks that share slots move to free ones when these have been there for `spread_settle_us`
+  // (workers join one after another) and the generation has run for `spread_cooldown_us` (a worker
+  // that comes and goes must not keep a job restarting).
+  int64_t spread_settle_us = 2'000'000;
+  int64_t spread_cooldown_us = 30'000'000;
 };
 
 // One thread at a time. `random` outlives the machine.
@@ -78,6 +86,10 @@ class JobMachine {
   // What the tasks of the current generation count from.
   const std::map<int, InsertCounters>& base_counters() const { return run_.base_counters; }
   bool fenced() const { return fenced_; }
+  // Whether all tasks of the current generation run.
+  bool running() const { return phase_ == Phase::kRunning; }
+  // Asked for and not yet in effect.
+  std::optional<int> rescaling_to() const;
 
  private:
   enum class Phase {
@@ -101,11 +113,13 @@ class JobMachine {
   void On(const StopRequestedEvent& event);
   void On(const CancelRequestedEvent& event);
   void On(const CheckpointRequestedEvent& event);
+  void On(const RescaleRequestedEvent& event);
 
   // Each does what its part of the job allows now; called after every event.
   void Advance();
   void AdvanceAppends();
   void AdvanceDeployment();
+  void AdvanceSpread();
   void AdvanceCheckpoints();
   void AdvanceCommits();
   void AdvanceDiscovery();
@@ -116,6 +130,9 @@ class JobMachine {
   std::optional<LogRecord> NextCheckpoint();
   std::optional<LogRecord> NextEnd();
   bool MayStart();
+  // Of the next STARTED record; 0 = as many as there are slots.
+  int WantedParallelism() const;
+  std::string WhyNoSlot() const;
   LogRecord MakeRecord(decltype(LogRecord::body) body);
   void OnStarted();
   void OnPublished(const Manifest& manifest, const Appending& append);
@@ -132,10 +149,14 @@ class JobMachine {
 
   // Leave the current generation: its tasks end, what it staged and did not publish is dropped.
   void AbandonGeneration(const std::string& reason);
-  void Restart(const std::string& reason, int64_t delay_us);
+  void Restart(const std::string& reason, int64_t delay_us, bool planned = false);
+  // Why tasks must move, with a checkpoint first; empty when they may stay.
+  std::string WhyMove() const;
+  int64_t SpreadAtUs() const;
   void OnTaskError(const std::string& reason);
   void ForgiveErrorOfLostWorker();
-  bool IsRegistered(const SlotRef& slot) const;
+  const WorkerView* FindWorker(const SlotRef& slot) const;
+  bool IsRegistered(const SlotRef& slot) const { return FindWorker(slot) != nullptr; }
   // No more rows; end as `how` once what was published is committed.
   void Close(JobEnd how, const std::string& reason);
 
@@ -177,7 +198,8 @@ class JobMachine {
   // Begins with the time: the machine before this one, fenced, may still have questions open.
   int64_t last_request_;
   bool checkpoint_requested_ = false;
-  bool ran_ = false;  // some generation of this process reached its start
+  std::optional<int> rescale_to_;  // until a STARTED record says so
+  bool ran_ = false;               // some generation of this process reached its start
 
   // Towards the end.
   bool stop_requested_ = false;

@@ -35,6 +35,7 @@ void JobMachine::AdvanceCheckpoints() {
   for (const CheckpointId id : tracker.Expire(facts_.now_us - options_.checkpoint_timeout_us)) {
     Do(CheckpointFailedNote{id, "it wasn't durable in time"});
     run_.last_triggered = false;
+    if (run_.move_after == id) run_.move_after.reset();
   }
   if (!tracker.pending().empty()) {
     WakeAt(tracker.pending().begin()->second.triggered_us + options_.checkpoint_timeout_us + 1);
@@ -44,10 +45,12 @@ void JobMachine::AdvanceCheckpoints() {
   const bool last = stop_requested_ || finishes;
   const auto pending = static_cast<int>(tracker.pending().size());
   if (!last && commits_.Backlog(log_) + pending >= options_.uncommitted_max) return;
-  if (!last && !checkpoint_requested_ && facts_.now_us < run_.next_trigger_us) {
+  const bool moves = !last && !run_.move_after && !WhyMove().empty();
+  if (!last && !checkpoint_requested_ && !moves && facts_.now_us < run_.next_trigger_us) {
     return WakeAt(run_.next_trigger_us);
   }
   const CheckpointId id = tracker.Trigger(last, facts_.now_us);
+  if (moves) run_.move_after = id;
   run_.next_trigger_us = facts_.now_us + plan().settings.checkpoint_interval_us;
   run_.last_triggered = last;
   run_.last_finishes = last && finishes;
@@ -87,7 +90,48 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
   if (!run_.tracker || phase_ != Phase::kRunning) return;
   run_.tracker->OnPublished(manifest.checkpoint);
   Do(NotifyPublishedAction{manifest.generation, manifest.checkpoint, epoch});
-  if (append.last) Close(manifest.sources_finished ? JobEnd::kFinished : JobEnd::kStopped, "");
+  if (append.last) {
+    return Close(manifest.sources_finished ? JobEnd::kFinished : JobEnd::kStopped, "");
+  }
+  if (!run_.move_after || manifest.checkpoint < *run_.move_after) return;
+  run_.move_after.reset();
+  // What asked for it may be gone: the worker that joined has left again.
+  if (const std::string why = WhyMove(); !why.empty()) Restart(why, 0, /*planned=*/true);
+}
+
+// ---- Planned moves
+
+void JobMachine::On(const RescaleRequestedEvent& event) {
+  if (phase_ != Phase::kClosing) rescale_to_ = event.parallelism;
+}
+
+std::string JobMachine::WhyMove() const {
+  // The last checkpoint is under way, or comes next: nothing moves any more.
+  if (phase_ != Phase::kRunning || stop_requested_ || run_.last_triggered) return "";
+  if (const std::optional<int> to = rescaling_to()) {
+    return absl::StrCat("parallelism changes from ", log_.parallelism, " to ", *to);
+  }
+  for (const SlotRef& slot : run_.placement) {
+    const WorkerView* worker = FindWorker(slot);
+    if (worker != nullptr && worker->draining) {
+      return absl::StrCat("worker ", slot.address, " drains");
+    }
+  }
+  if (!run_.uneven_since_us || facts_.now_us < SpreadAtUs()) return "";
+  return absl::StrCat("tasks shared slots while others were free, now there are ",
+                      TotalSlots(facts_.workers));
+}
+
+int64_t JobMachine::SpreadAtUs() const {
+  return std::max(*run_.uneven_since_us + options_.spread_settle_us,
+                  run_.running_since_us + options_.spread_cooldown_us);
+}
+
+void JobMachine::AdvanceSpread() {
+  if (phase_ != Phase::kRunning) return;
+  if (!SharesNeedlessly(run_.placement, facts_.workers)) return run_.uneven_since_us.reset();
+  if (!run_.uneven_since_us) run_.uneven_since_us = facts_.now_us;
+  if (facts_.now_us < SpreadAtUs()) WakeAt(SpreadAtUs());
 }
 
 // ---- Commits

@@ -23,32 +23,41 @@ bool JobMachine::FinishedAlready() const {
   return !log_.checkpoints.empty() && log_.checkpoints.back().manifest.sources_finished;
 }
 
+int JobMachine::WantedParallelism() const {
+  return rescale_to_.value_or(log_.parallelism > 0 ? log_.parallelism
+                                                   : plan().settings.parallelism);
+}
+
 bool JobMachine::MayStart() {
   waiting_.clear();
   if (FinishedAlready()) return true;  // only commits are left, which need no worker
   const int slots = TotalSlots(facts_.workers);
-  const int asked = plan().settings.parallelism;
-  const bool first = log_.parallelism == 0;
-  if (slots > 0 && first && asked > slots) {
-    waiting_ = absl::StrCat("parallelism ", asked, " needs as many slots, the cluster has ", slots,
-                            ": add workers, or SET parallelism lower");
+  const int wanted = WantedParallelism();
+  if (slots > 0 && log_.parallelism == 0 && wanted > slots) {
+    waiting_ = absl::StrCat("parallelism ", wanted, " needs as many slots, the cluster has ", slots,
+                            ": add workers, or lower it with `weir job rescale`");
     return false;
   }
   if (facts_.now_us < not_before_us_) {
     WakeAt(not_before_us_);
     return false;
   }
-  const int wanted = first ? asked : log_.parallelism;
   if (slots < std::max(1, wanted) && facts_.now_us < settle_us_) {
     WakeAt(settle_us_);
     return false;
   }
-  if (slots == 0) waiting_ = "no worker is registered";
+  if (slots == 0) waiting_ = WhyNoSlot();
   return slots > 0;
+}
+
+std::string JobMachine::WhyNoSlot() const {
+  if (facts_.workers.empty()) return "no worker is registered";
+  return "every registered worker drains: start another one";
 }
 
 void JobMachine::OnStarted() {
   acts_ = true;
+  if (rescale_to_ == log_.parallelism) rescale_to_.reset();
   if (phase_ != Phase::kWaiting) return;  // stopped or cancelled meanwhile
   run_ = GenerationRun();
   if (FinishedAlready()) return Close(JobEnd::kFinished, "");
@@ -122,7 +131,7 @@ void JobMachine::OnDescribedFirst(const std::string& source, const SourceDescrib
 // ---- Deployment
 
 void JobMachine::Deploy() {
-  if (TotalSlots(facts_.workers) == 0) return Restart("no worker is registered", 0);
+  if (TotalSlots(facts_.workers) == 0) return Restart(WhyNoSlot(), 0);
   const auto& published = log_.checkpoints.back();
   auto restores = BuildRestore(published.manifest, plan(), log_.parallelism);
   if (!restores.ok()) {
@@ -160,6 +169,7 @@ void JobMachine::On(const DeployedEvent& event) {
   if (!run_.awaiting_deployed.empty()) return;
   phase_ = Phase::kRunning;
   reason_.clear();
+  run_.running_since_us = facts_.now_us;
   run_.next_trigger_us = facts_.now_us + plan().settings.checkpoint_interval_us;
   run_.next_discovery_us = facts_.now_us + options_.discovery_us;
   Do(StartAction{log_.generation});
@@ -178,9 +188,10 @@ void JobMachine::AdvanceDeployment() {
                            absl::StrJoin(run_.awaiting_deployed, ", ")));
 }
 
-bool JobMachine::IsRegistered(const SlotRef& slot) const {
-  return std::any_of(facts_.workers.begin(), facts_.workers.end(),
-                     [&](const WorkerView& worker) { return worker.id == slot.worker_id; });
+const WorkerView* JobMachine::FindWorker(const SlotRef& slot) const {
+  const auto found = std::find_if(facts_.workers.begin(), facts_.workers.end(),
+                                  [&](const auto& w) { return w.id == slot.worker_id; });
+  return found == facts_.workers.end() ? nullptr : &*found;
 }
 
 // ---- Failure
@@ -238,14 +249,14 @@ void JobMachine::AbandonGeneration(const std::string& reason) {
   run_ = GenerationRun();
 }
 
-void JobMachine::Restart(const std::string& reason, int64_t delay_us) {
+void JobMachine::Restart(const std::string& reason, int64_t delay_us, bool planned) {
   AbandonGeneration(reason);
   if (stop_requested_) return Close(JobEnd::kStopped, "");
   phase_ = Phase::kWaiting;
   reason_ = reason;
   start_reason_ = reason;
   not_before_us_ = facts_.now_us + delay_us;
-  Do(RestartNote{reason});
+  Do(RestartNote{reason, planned});
 }
 
 }  // namespace weir

@@ -48,6 +48,14 @@ void JobRunner::Do(const CheckpointFailedNote& note) {
 }
 
 void JobRunner::Do(const RestartNote& note) {
+  if (note.planned) {
+    deps_->metrics
+        ->GetCounter("weir_moves_total", "Planned restarts, because tasks move", {{"job", id_}})
+        ->Add(1);
+    WEIR_LOG(kInfo, "job's tasks move", {"job", id_}, {"generation", log().generation.value},
+             {"reason", note.reason});
+    return;
+  }
   deps_->metrics->GetCounter("weir_restarts_total", "Restarts after a failure", {{"job", id_}})
       ->Add(1);
   WEIR_LOG(kWarning, "job restarts", {"job", id_}, {"generation", log().generation.value},

@@ -94,6 +94,10 @@ class JobHarness {
     std::erase_if(facts.workers, [&](const WorkerView& worker) { return worker.id == id; });
     Send(TickEvent());
   }
+  void Drain(const std::string& id) {
+    for (WorkerView& worker : facts.workers) worker.draining |= worker.id == id;
+    Send(TickEvent());
+  }
   void Pass(int64_t micros) {
     facts.now_us += micros;
     facts.wall_ms += micros / 1000;
@@ -186,6 +190,16 @@ class JobHarness {
     for (const TaskDeployment& task : deployed.tasks) {
       Send(CapturedEvent{trigger.generation, trigger.checkpoint, task.task});
     }
+  }
+  // The checkpoint that is under way, or due now, published at `offset`.
+  Manifest PublishAt(int64_t offset, const std::string& file = "") {
+    const auto trigger = Expect<TriggerAction>();
+    AllCaptured(trigger);
+    AllDurable(trigger, offset, file);
+    const LogRecord record = AppendOk();
+    EXPECT_TRUE(std::holds_alternative<Manifest>(record.body));
+    return std::holds_alternative<Manifest>(record.body) ? std::get<Manifest>(record.body)
+                                                         : Manifest();
   }
   // Commits what is due.
   CommitAction CommitOk(int64_t table_version = 1) {

@@ -52,17 +52,26 @@ class Sim {
 
   void Run() {
     for (int step = 0; step < 1500 && !Failed(); ++step) Step(/*faults=*/true);
-    // Quiet: everything heals, and the job must come to its end.
+    // Quiet: everything heals, and the job must come to the parallelism asked for, and to its end.
     store_.PlanPuts({});
     store_.FailGets(0);
     store_.DeliverLate();
     for (int i = 0; i < 3; ++i) {
-      if (!workers_[i].up) BringUpWorker(i);
+      if (!workers_[i].up || workers_[i].draining) BringUpWorker(i);
     }
-    for (int step = 0; step < 6000 && !Failed() && !Ended(); ++step) {
-      if (step >= 2500 && step % 500 == 0) Live().inbox.push_back(StopRequestedEvent());
+    const int parallelism = 1 + static_cast<int>(random_() % 6);
+    for (int step = 0; step < 8000 && !Failed() && !Ended(); ++step) {
+      // A coordinator that read the log again knows nothing of requests.
+      if (step < 4000 && step % 500 == 0) {
+        Live().inbox.push_back(RescaleRequestedEvent{parallelism});
+      }
+      if (step == 4500) {
+        ASSERT_EQ(Live().machine->log().parallelism, parallelism);
+      }
+      if (step >= 4500 && step % 500 == 0) Live().inbox.push_back(StopRequestedEvent());
       Step(/*faults=*/false);
     }
+    rescaled += starts_at_.size() > 1 ? 1 : 0;
     ASSERT_TRUE(Ended()) << "not at its end: " << Live().machine->reason();
     const JobEnd how = ended_->how;
     JobLogState log;
@@ -79,6 +88,7 @@ class Sim {
   }
 
   static std::map<JobEnd, int> ends;
+  static int rescaled, drained;  // runs with several parallelisms; workers that left empty
 
  private:
   struct Coordinator {
@@ -101,6 +111,7 @@ class Sim {
   struct Worker {
     bool up = false;
     std::string id;
+    bool draining = false;
   };
 
   bool Chance(int one_in) { return random_() % static_cast<uint32_t>(one_in) == 0; }
@@ -125,7 +136,8 @@ class Sim {
   std::vector<WorkerView> View() const {
     std::vector<WorkerView> view;
     for (size_t i = 0; i < workers_.size(); ++i) {
-      if (workers_[i].up) view.push_back({workers_[i].id, absl::StrCat("addr", i), 2, {}});
+      if (!workers_[i].up) continue;
+      view.push_back({workers_[i].id, absl::StrCat("addr", i), 2, {}, workers_[i].draining});
     }
     return view;
   }
@@ -198,9 +210,31 @@ class Sim {
         BringUpWorker(static_cast<int>(i));
       }
     }
+    if (Chance(150)) workers_[random_() % workers_.size()].draining = true;
+    LetDrainedLeave();
+    if (Chance(120)) {
+      Live().inbox.push_back(RescaleRequestedEvent{1 + static_cast<int>(random_() % 6)});
+    }
     if (Chance(250) && coordinators_.size() < 6) {
       store_.FailGets(0);
       Reboot();
+    }
+  }
+
+  // As the registry decides it: no task is placed there, and none runs there.
+  void LetDrainedLeave() {
+    for (size_t i = 0; i < workers_.size(); ++i) {
+      Worker& worker = workers_[i];
+      if (!worker.up || !worker.draining || !Chance(10)) continue;
+      const auto& placed = Live().machine->placement();
+      const bool in_use =
+          std::any_of(placed.begin(), placed.end(),
+                      [&](const SlotRef& slot) { return slot.worker_id == worker.id; }) ||
+          std::any_of(tasks_.begin(), tasks_.end(),
+                      [&](const auto& task) { return task.second.worker == static_cast<int>(i); });
+      if (in_use) continue;
+      worker.up = false;
+      ++drained;
     }
   }
 
@@ -274,6 +308,14 @@ class Sim {
 
   void Do(Coordinator& coordinator, const DeployAction& action, bool) {
     std::set<std::string> ready;
+    starts_at_.insert(action.parallelism);
+    // A worker retires the older generation as a whole, also tasks that the new one doesn't have.
+    for (const TaskDeployment& deployment : action.tasks) {
+      const int worker = WorkerOf(deployment.slot);
+      std::erase_if(tasks_, [&](const auto& entry) {
+        return entry.second.worker == worker && entry.second.generation < action.generation.value;
+      });
+    }
     for (const TaskDeployment& deployment : action.tasks) {
       Task& task = tasks_[deployment.task];
       if (task.generation > action.generation.value) continue;  // fenced
@@ -432,9 +474,12 @@ class Sim {
   std::set<Row> table_;
   int64_t table_version_ = 0;
   std::optional<EndedRecord> ended_;
+  std::set<int> starts_at_;  // parallelisms deployed
 };
 
 std::map<JobEnd, int> Sim::ends;
+int Sim::rescaled = 0;
+int Sim::drained = 0;
 
 uint32_t FromEnvironment(const char* name, uint32_t otherwise) {
   const char* text = std::getenv(name);
@@ -455,6 +500,8 @@ TEST(JobMachineSimTest, TheTableIsAlwaysThePrefixThatItsEpochNames) {
   // The schedules reach the ends that they should; a simulation that only fails proves little.
   EXPECT_GT(Sim::ends[JobEnd::kStopped], 0);
   EXPECT_GT(Sim::ends[JobEnd::kFinished], 0);
+  EXPECT_GT(Sim::rescaled, 0);
+  EXPECT_GT(Sim::drained, 0);
 }
 
 }  // namespace
