@@ -65,7 +65,7 @@ class ApiClient {
       const v1::ListCheckpointsRequest& request);
   absl::StatusOr<v1::Checkpoint> TriggerCheckpoint(const v1::TriggerCheckpointRequest& request,
                                                    Deadline deadline);
-  absl::StatusOr<v1::Job> Rescale(const v1::RescaleRequest& request);
+  absl::StatusOr<v1::Job> Rescale(const v1::RescaleRequest& request, Deadline deadline);
   absl::StatusOr<v1::ClusterStatus> GetStatus(const v1::GetStatusRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
 

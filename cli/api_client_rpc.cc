@@ -205,8 +205,8 @@ absl::StatusOr<v1::Checkpoint> ApiClient::TriggerCheckpoint(
   });
 }
 
-absl::StatusOr<v1::Job> ApiClient::Rescale(const v1::RescaleRequest& request) {
-  return Unary<v1::Job>(In(kSubmitTimeout), [&](Server& s, auto* context, auto* response) {
+absl::StatusOr<v1::Job> ApiClient::Rescale(const v1::RescaleRequest& request, Deadline deadline) {
+  return Unary<v1::Job>(deadline, [&](Server& s, auto* context, auto* response) {
     return s.jobs->Rescale(context, request, response);
   });
 }

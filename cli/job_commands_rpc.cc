@@ -321,10 +321,12 @@ absl::StatusOr<int> ListCheckpoints(const JobFlags& flags, ClientSession& sessio
 }
 
 absl::StatusOr<int> Rescale(const JobFlags& flags, ClientSession& session) {
+  WEIR_ASSIGN_OR_RETURN(const Deadline deadline,
+                        DeadlineOf(flags.timeout.empty() ? "5 minutes" : flags.timeout));
   v1::RescaleRequest request;
   request.set_job(flags.job);
   request.set_parallelism(flags.parallelism);
-  WEIR_ASSIGN_OR_RETURN(const v1::Job job, session.api().Rescale(request));
+  WEIR_ASSIGN_OR_RETURN(const v1::Job job, session.api().Rescale(request, deadline));
   if (session.json()) session.PrintJson(ToJson(job));
   session.err() << "job " << job.name() << " runs with parallelism " << job.parallelism() << "\n";
   return kExitOk;
@@ -420,6 +422,7 @@ void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& cons
     rescale->add_option("--parallelism", rescale_flags->parallelism, "Tasks per vertex")
         ->required()
         ->check(CLI::Range(1, 4096));
+    rescale->add_option("--timeout", rescale_flags->timeout, kTimeoutHelp);
   }
 }
 

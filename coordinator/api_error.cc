@@ -1,6 +1,7 @@
 #include "coordinator/api_error.h"
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "base/string_view.h"
 
 namespace weir {
@@ -22,6 +23,11 @@ absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::strin
   status.SetPayload(kReasonUrl, absl::Cord(AbslView(reason)));
   if (!field.empty()) status.SetPayload(kFieldUrl, absl::Cord(AbslView(field)));
   return status;
+}
+
+absl::Status JobEndedError(const std::string& job) {
+  return ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobEnded,
+                  absl::StrCat("job ", job, " has ended already"));
 }
 
 std::string ApiReason(const absl::Status& status) { return Payload(status, kReasonUrl); }

@@ -16,6 +16,8 @@ inline constexpr char kReasonNameTaken[] = "NAME_TAKEN";
 inline constexpr char kReasonJobNotFound[] = "JOB_NOT_FOUND";
 inline constexpr char kReasonJobEnded[] = "JOB_ENDED";
 inline constexpr char kReasonJobNotRunning[] = "JOB_NOT_RUNNING";
+inline constexpr char kReasonRescaling[] = "RESCALE_UNDER_WAY";
+inline constexpr char kReasonSlots[] = "NOT_ENOUGH_SLOTS";
 inline constexpr char kReasonTopicNotFound[] = "TOPIC_NOT_FOUND";
 inline constexpr char kReasonBrokers[] = "BROKERS_UNREACHABLE";
 inline constexpr char kReasonTable[] = "TABLE_REFUSED";
@@ -29,6 +31,8 @@ inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
 // `field` of the request that is wrong; empty = none.
 absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,
                       std::string_view field = "");
+// FAILED_PRECONDITION.
+absl::Status JobEndedError(const std::string& job);
 // Empty when the status has none.
 std::string ApiReason(const absl::Status& status);
 std::string ApiField(const absl::Status& status);

@@ -403,11 +403,12 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     return reactor;
   }
 
-  Reactor* Rescale(Context* context, const v1::RescaleRequest*, v1::Job*) override {
-    return Answer(context,
-                  ApiError(absl::StatusCode::kUnimplemented, kReasonLater,
-                           "rescaling a running job comes with a later version: stop the job and "
-                           "submit it again with another SET parallelism"));
+  Reactor* Rescale(Context* context, const v1::RescaleRequest* request,
+                   v1::Job* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->Rescale(request->job(), request->parallelism(), WaitUntil(*context),
+                      FinishingJob(reactor, response));
+    return reactor;
   }
 
  private:

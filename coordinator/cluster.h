@@ -99,6 +99,9 @@ class Cluster : public WorkerListener {
   void ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done);
   // Answers when a checkpoint triggered from now on is published.
   void TriggerCheckpoint(std::string job, int64_t deadline_us, Done<CheckpointView> done);
+  // Answers when the job's tasks run with that parallelism. What was asked goes on behind a caller
+  // whose deadline passes; it is forgotten only with this process.
+  void Rescale(std::string job, int parallelism, int64_t deadline_us, Done<JobView> done);
   // The watcher is shared with its stream.
   void Watch(std::string job, std::shared_ptr<JobWatcher> watcher);
   void Unwatch(const std::shared_ptr<JobWatcher>& watcher);
@@ -110,8 +113,10 @@ class Cluster : public WorkerListener {
     JobId job;
     int64_t deadline_us = 0;
     int64_t asked_us = 0;
-    Done<JobView> ended;  // one of the two is set
+    Done<JobView> ended;  // one of the three is set
     Done<CheckpointView> checkpoint;
+    Done<JobView> rescaled;
+    int parallelism = 0;  // to be rescaled to
   };
   struct Watched {
     JobId job;
@@ -129,11 +134,14 @@ class Cluster : public WorkerListener {
   // Replaces a fenced job's runner by one that begins with the log as it is then.
   void Reread(const JobId& id, int64_t delay_us);
   absl::StatusOr<JobRunner*> Find(const std::string& job);
+  // Why a job can't be rescaled now; OK when it can.
+  absl::Status CheckRescale(const JobRunner& job, int parallelism) const;
   void AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done);
   void End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done);
   void OnChanged(const JobId& job);
   // Whether the waiter got its answer.
   bool Answer(const Waiter& waiter, bool timed_out);
+  static bool AnswerRescale(const Waiter& waiter, const JobRunner& job, bool timed_out);
   void AnswerWaiters(const JobId* job);
   bool Show(Watched* watched);
   std::vector<WorkerView> WorkersFor(const JobId& job) const;

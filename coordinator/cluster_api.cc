@@ -20,11 +20,6 @@ absl::Status ShuttingDown() {
                   "the coordinator is shutting down");
 }
 
-absl::Status Ended(const JobRunner& job) {
-  return ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobEnded,
-                  absl::StrCat("job ", job.id(), " has ended already"));
-}
-
 }  // namespace
 
 absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
@@ -136,7 +131,7 @@ void Cluster::End(std::string job, JobEvent request, int64_t deadline_us, Done<J
                                   ? JobState::kStopped
                                   : JobState::kCancelled;
       if ((*runner)->state() == wanted) return done((*runner)->View(true));
-      return done(Ended(**runner));
+      return done(JobEndedError((*runner)->id()));
     }
     Waiter waiter;
     waiter.job = (*runner)->id();
@@ -177,7 +172,7 @@ void Cluster::TriggerCheckpoint(std::string job, int64_t deadline_us, Done<Check
   deps_.loop->Post([this, job = std::move(job), deadline_us, done = std::move(done)] {
     const absl::StatusOr<JobRunner*> runner = Find(job);
     if (!runner.ok()) return done(runner.status());
-    if (!(*runner)->live()) return done(Ended(**runner));
+    if (!(*runner)->live()) return done(JobEndedError((*runner)->id()));
     if ((*runner)->state() != JobState::kRunning) {
       return done(ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobNotRunning,
                            absl::StrCat("job ", (*runner)->id(),
@@ -202,10 +197,11 @@ bool Cluster::Answer(const Waiter& waiter, bool timed_out) {
     waiter.ended(job.View(true));
     return true;
   }
+  if (waiter.rescaled) return AnswerRescale(waiter, job, timed_out);
   if (job.last_published_trigger_us() >= waiter.asked_us) {
     waiter.checkpoint(job.Checkpoints().front());
   } else if (!job.live()) {
-    waiter.checkpoint(Ended(job));
+    waiter.checkpoint(JobEndedError(job.id()));
   } else if (timed_out) {
     waiter.checkpoint(absl::DeadlineExceededError(
         absl::StrCat("no checkpoint of job ", job.id(), " was published in time")));

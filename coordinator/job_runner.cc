@@ -155,7 +155,10 @@ void JobRunner::SendToDeployed(const Action& action) {
   }
 }
 
-void JobRunner::Do(const StartAction& action) { SendToDeployed(action); }
+void JobRunner::Do(const StartAction& action) {
+  SendToDeployed(action);
+  deps_->changed(id_);
+}
 void JobRunner::Do(const TriggerAction& action) { SendToDeployed(action); }
 void JobRunner::Do(const NotifyPublishedAction& action) { SendToDeployed(action); }
 

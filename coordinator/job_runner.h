@@ -67,6 +67,11 @@ class JobRunner {
   JobView View(bool with_live) const;
   // Newest first.
   std::vector<CheckpointView> Checkpoints() const;
+  // Whether all tasks of the current generation run.
+  bool running() const { return machine_ && machine_->running(); }
+  std::optional<int> rescaling_to() const {
+    return machine_ ? machine_->rescaling_to() : std::nullopt;
+  }
   // Slots that its tasks occupy.
   std::vector<SlotRef> placement() const;
 

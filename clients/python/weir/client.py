@@ -155,8 +155,10 @@ class Client:
         response = self._call(self._jobs.TriggerCheckpoint, job_pb2.TriggerCheckpointRequest(job=job), timeout)
         return model.from_message(model.Checkpoint, response)
 
-    def rescale(self, job: str, parallelism: int) -> model.Job:
-        return self._job(self._jobs.Rescale, job_pb2.RescaleRequest(job=job, parallelism=parallelism))
+    def rescale(self, job: str, parallelism: int, *, timeout: float = 300.0) -> model.Job:
+        """Moves the job to `parallelism` tasks per vertex behind a checkpoint; returns when they run."""
+        request = job_pb2.RescaleRequest(job=job, parallelism=parallelism)
+        return model.from_message(model.Job, self._call(self._jobs.Rescale, request, timeout))
 
     def workers(self) -> tuple[model.Worker, ...]:
         response = self._call(self._cluster.ListWorkers, job_pb2.ListWorkersRequest())

@@ -538,10 +538,46 @@ TEST_F(CoordinatorTest, ExplainsScriptsAndJobs) {
   EXPECT_EQ(response.text(), "plan of /t/a");
 }
 
-TEST_F(CoordinatorTest, RescaleComesLater) {
+TEST_F(CoordinatorTest, RescalesAJob) {
+  const auto first = AddWorker("w:1");
   v1::Job job;
-  EXPECT_EQ(Call(&v1::JobService::Stub::Rescale, v1::RescaleRequest(), &job).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  v1::RescaleRequest request;
+  request.set_job("activity");
+  request.set_parallelism(1);
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Rescale, request, &job).ok());
+  EXPECT_EQ(job.parallelism(), 1);
+  EXPECT_EQ(job.state(), v1::RUNNING);
+  EXPECT_EQ(first->tasks(), 1);
+  const int64_t generation = job.generation();
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Rescale, request, &job).ok()) << "it is so already";
+  EXPECT_EQ(job.generation(), generation);
+}
+
+TEST_F(CoordinatorTest, RescaleRefusesWhatCannotBe) {
+  v1::Job job;
+  v1::RescaleRequest request;
+  request.set_job("activity");
+  request.set_parallelism(2);
+  EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::Rescale, request, &job)), "weir/JOB_NOT_FOUND");
+  const auto worker = AddWorker("w:1");
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  for (const int parallelism : {0, -1, 4097}) {
+    request.set_parallelism(parallelism);
+    EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::Rescale, request, &job)),
+              "weir/REQUEST_INVALID");
+  }
+  request.set_parallelism(3);
+  const grpc::Status few = Call(&v1::JobService::Stub::Rescale, request, &job);
+  EXPECT_EQ(ReasonOf(few), "weir/NOT_ENOUGH_SLOTS");
+  EXPECT_THAT(few.error_message(), HasSubstr("the cluster has 2"));
+  v1::CancelRequest cancel;
+  cancel.set_job("activity");
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &job).ok());
+  request.set_parallelism(1);
+  EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::Rescale, request, &job)), "weir/JOB_ENDED");
 }
 
 TEST_F(CoordinatorTest, AWorkerWithoutSlotsIsRefused) {
