@@ -72,7 +72,8 @@ class BlobStore {
 // naming the path when it can't be written.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string& directory);
 
-// By URI: a path or "file:///path"; other schemes are UNIMPLEMENTED naming what is accepted.
+// By URI: a path, "file:///path" or "s3://bucket/prefix" (s3_blob_store.h says what its errors
+// are); other schemes are UNIMPLEMENTED naming what is accepted.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri);
 
 }  // namespace weir

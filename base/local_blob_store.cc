@@ -16,7 +16,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "base/blob_name.h"
 #include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -38,32 +38,12 @@ constexpr int64_t kLockMicrosMax = 1'000'000;
 constexpr int64_t kTemporarySecondsMax = 24 * 3600;
 // The kernel has written back a name this old, whoever made it.
 constexpr int64_t kDurableAfterSeconds = 120;
-constexpr size_t kSegmentBytesMax = 255;
-
-absl::Status CheckSegment(absl::string_view segment, absl::string_view name) {
-  if (segment.empty() || segment == "." || segment == ".." || segment.size() > kSegmentBytesMax ||
-      segment.find('\0') != absl::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "blob name '", name,
-        "': accepted are relative names of '/'-separated segments, none of them empty, '.', '..' "
-        "or longer than 255 bytes"));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status CheckName(const std::string& name) {
-  for (const absl::string_view segment : absl::StrSplit(name, '/'))
-    WEIR_RETURN_IF_ERROR(CheckSegment(segment, name));
+  WEIR_RETURN_IF_ERROR(CheckBlobName(name));
   if (absl::StartsWith(name, kTemporaryFolder))
     return absl::InvalidArgumentError(absl::StrCat("blob name '", name, "' is reserved"));
   return absl::OkStatus();
-}
-
-// As CheckName, but the last segment may be empty or unfinished.
-absl::Status CheckPrefix(const std::string& prefix) {
-  const size_t slash = prefix.rfind('/');
-  if (slash == std::string::npos) return absl::OkStatus();
-  return CheckName(prefix.substr(0, slash));
 }
 
 bool IsSameFile(const std::string& a, const std::string& b) {
@@ -284,7 +264,7 @@ absl::Status LocalBlobStore::GetToFile(const std::string& name, const std::strin
 
 absl::StatusOr<std::vector<BlobStore::Entry>> LocalBlobStore::List(const std::string& prefix,
                                                                    const std::string& start_after) {
-  WEIR_RETURN_IF_ERROR(CheckPrefix(prefix));
+  WEIR_RETURN_IF_ERROR(CheckBlobPrefix(prefix));
   std::vector<Entry> entries;
   const size_t slash = prefix.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : prefix.substr(0, slash + 1);
