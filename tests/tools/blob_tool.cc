@@ -1,7 +1,9 @@
 // Drives a blob store for the integration tests: one JSON request a line on stdin, one JSON answer
 // a line on stdout. Credentials and endpoint come from the environment, as for `weir` itself.
 //
-//   {"do": "open", "uri": U, "part_bytes": N, "attempt_ms": N}      the last two for s3:// only
+//   {"do": "open", "uri": U}
+//   {"do": "open", "uri": U, "part_bytes": N, "attempt_ms": N, "hurry": N}
+//       s3:// only; waits between attempts are divided by the last
 //   {"do": "put" | "replace", "name": N, "bytes": B}
 //   {"do": "swap", "name": N, "bytes": B, "version": V}             PutIfVersion
 //   {"do": "put_file" | "get_to_file", "name": N, "path": P}
@@ -66,14 +68,15 @@ class Tool {
 
   absl::StatusOr<Json> Open(const Json& request) {
     const std::string uri = request.at("uri");
-    if (!request.contains("part_bytes") && !request.contains("attempt_ms")) {
+    if (request.size() == 2) {
       WEIR_ASSIGN_OR_RETURN(store_, OpenBlobStore(uri));
       return Json::object();
     }
     S3StoreParts parts;
     parts.clock = SystemClock();
     parts.random = SystemRandom();
-    parts.sleep = [](int64_t micros) { absl::SleepFor(absl::Microseconds(micros)); };
+    const int64_t hurry = request.value("hurry", 1);
+    parts.sleep = [hurry](int64_t us) { absl::SleepFor(absl::Microseconds(us / hurry)); };
     parts.part_bytes = request.value("part_bytes", parts.part_bytes);
     parts.attempt_timeout_ms = request.value("attempt_ms", parts.attempt_timeout_ms);
     WEIR_ASSIGN_OR_RETURN(store_, OpenS3BlobStore(uri, ProcessEnvironment(), std::move(parts)));
