@@ -87,6 +87,23 @@ function(weir_gtest target sources)
   weir_sanitizer_support(${target})
 endfunction()
 
+# weir_fuzz_target(<name> LINK <target>...): the program fuzz_<name> of tests/fuzz/<name>.cc: a fuzzer with WEIR_FUZZ, else
+# a replay of its corpus.
+function(weir_fuzz_target name)
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  weir_fakes()
+  add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.cc)
+  target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(fuzz_${name} PRIVATE ${arg_LINK} weir_fakes weir_warnings)
+  if(WEIR_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.cc)
+  endif()
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  weir_sanitizer_support(fuzz_${name})
+endfunction()
+
 # What an executable needs besides the compiler's flags in a sanitizer build.
 function(weir_sanitizer_support target)
   if(WEIR_TSAN)

@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PARTS = ["unit", "sim", "lint", "integration", "faults", "clients"]
+PARTS = ["unit", "sim", "fuzz", "lint", "integration", "faults", "clients"]
 GTEST_TIMEOUT_S = 900
 # A JVM that was told to end may take a while.
 GRACE_S = 10
@@ -67,6 +67,8 @@ def suites(preset, parts):
         if part in ("unit", "sim"):
             for binary in sorted(build.glob("tests/unit_*" if part == "unit" else "tests/sim")):
                 yield f"{part} {binary.name}", lambda b=binary: gtest(b, environment)
+        elif part == "fuzz":
+            yield part, lambda: replay_corpora(build / "tests", environment)
         else:
             folder = ROOT / ("clients" if part == "clients" else f"tests/{part}")
             if any(folder.rglob("test_*.py")):
@@ -89,6 +91,17 @@ def gtest(binary, environment):
     if code != 0 and not counts.failed:
         print(f"{binary.name} ended with {code} although no test failed")
         counts.failed = 1
+    return counts
+
+
+def replay_corpora(binaries, environment):
+    """One test per fuzz target: that it takes its whole corpus."""
+    counts = Counts()
+    for corpus in sorted((ROOT / "tests/fuzz/corpus").iterdir()):
+        done = subprocess.run([binaries / f"fuzz_{corpus.name}", corpus], env=environment, text=True, timeout=GTEST_TIMEOUT_S,
+                              capture_output=True)
+        print(f"{corpus.name}: {done.stdout.strip() or done.stderr[-2000:]}")
+        counts += Counts(passed=1) if done.returncode == 0 else Counts(failed=1)
     return counts
 
 
