@@ -68,7 +68,8 @@ def suites(preset, parts):
             for binary in sorted(build.glob("tests/unit_*" if part == "unit" else "tests/sim")):
                 yield f"{part} {binary.name}", lambda b=binary: gtest(b, environment)
         elif part == "fuzz":
-            yield part, lambda: replay_corpora(build / "tests", environment)
+            if any(build.glob("tests/fuzz_*")):
+                yield part, lambda: replay_corpora(build / "tests", environment)
         else:
             folder = ROOT / ("clients" if part == "clients" else f"tests/{part}")
             if any(folder.rglob("test_*.py")):
