@@ -120,6 +120,18 @@ function(weir_test_tool name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endfunction()
 
+# weir_mutants(<source>...): `weir` once more, these sources compiled with the mistakes of base/mutant.h. They come before
+# the libraries, whose own objects of the same sources are then never asked for.
+function(weir_mutants)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_SOURCE_DIR}/ OUTPUT_VARIABLE sources)
+  add_executable(weir_mutants ${CMAKE_SOURCE_DIR}/tests/faults/mutant.cc ${sources})
+  target_compile_definitions(weir_mutants PRIVATE WEIR_MUTANTS WEIR_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(weir_mutants PRIVATE weir_cli weir_proto weir::grpc weir::grpc_reflection weir::cli11
+                                             weir::parquet weir::nlohmann_json weir_warnings)
+  set_target_properties(weir_mutants PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  weir_sanitizer_support(weir_mutants)
+endfunction()
+
 # tests/fakes: stand-ins for the seams of base/ and model/, shared by all tests.
 function(weir_fakes)
   if(TARGET weir_fakes)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace weir {
 
 CheckpointTracker::CheckpointTracker(std::set<TaskId> tasks) : tasks_(std::move(tasks)) {}
@@ -49,7 +51,9 @@ const CheckpointTracker::Pending* CheckpointTracker::NewestDurable() const {
 std::vector<StagedFile> CheckpointTracker::StagedUpTo(CheckpointId id) const {
   std::vector<StagedFile> files;
   std::copy_if(staged_.begin(), staged_.end(), std::back_inserter(files),
-               [&](const StagedFile& file) { return file.closed_by <= id; });
+               [&](const StagedFile& file) {
+                 return Mutant("lose_carried_files") ? file.closed_by == id : file.closed_by <= id;
+               });
   return files;
 }
 

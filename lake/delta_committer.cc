@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "lake/delta_actions.h"
@@ -235,7 +236,10 @@ absl::StatusOr<bool> DeltaCommitter::Try(Attempt* attempt) {
   WEIR_RETURN_IF_ERROR(CatchUp(attempt));
   CommitResult& result = attempt->result;
   if (attempt->landed) return true;
-  if (const auto stored = StoredVersion(); stored && *stored >= attempt->commit->version) {
+  const bool repeats =
+      Mutant("repeat_commit") || (Mutant("ignore_lost_response") && attempt->unknowns > 0);
+  if (const auto stored = StoredVersion();
+      stored && *stored >= attempt->commit->version && !repeats) {
     result.already_there = true;
     result.table_version = app_table_version_ >= 0 ? app_table_version_ : state_.version;
     return true;
@@ -283,7 +287,7 @@ absl::Status DeltaCommitter::CatchUp(Attempt* attempt) {
 }
 
 void DeltaCommitter::Notice(const DeltaCommit& seen, Attempt* attempt) {
-  if (seen.info && seen.info->txn_id == attempt->txn_id) {
+  if (seen.info && seen.info->txn_id == attempt->txn_id && !Mutant("ignore_lost_response")) {
     attempt->landed = true;
     attempt->result.table_version = seen.version;
     app_table_version_ = seen.version;
@@ -295,7 +299,7 @@ void DeltaCommitter::Notice(const DeltaCommit& seen, Attempt* attempt) {
     app_table_version_ = seen.version;
     if (txn.version > attempt->commit->version) fenced_ = true;
     for (const DeltaFileAction& file : seen.files)
-      if (file.add) committed_by_others_.insert(file.path);
+      if (file.add && !Mutant("ignore_lost_response")) committed_by_others_.insert(file.path);
   }
 }
 

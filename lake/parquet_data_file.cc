@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
+#include "base/mutant.h"
 #include "base/posix_file.h"
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
@@ -57,7 +58,8 @@ class ParquetDataFile : public DataFileWriter {
   absl::Status Write(const arrow::RecordBatch& batch) override {
     WEIR_RETURN_IF_ERROR(CheckBatch(batch));
     if (group_bytes_ >= kRowGroupBytes) WEIR_RETURN_IF_ERROR(EndRowGroup());
-    const auto renamed = arrow::RecordBatch::Make(arrow_schema_, batch.num_rows(), batch.columns());
+    auto renamed = arrow::RecordBatch::Make(arrow_schema_, batch.num_rows(), batch.columns());
+    if (Mutant("drop_row") && renamed->num_rows() > 1) renamed = renamed->Slice(1);
     WEIR_RETURN_IF_ERROR(Failed("writing", writer_->WriteRecordBatch(*renamed)));
     stats_.Add(*renamed);
     group_bytes_ += arrow::util::ReferencedBufferSize(batch).ValueOr(0);

@@ -19,6 +19,7 @@
 #include "base/io_pool.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "base/mutant.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
@@ -291,7 +292,8 @@ class WorkerImpl : public Worker, public ControlHandler {
   void Retire(Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const JobId job = entry.deployment->spec().job;
     const Generation generation = entry.deployment->spec().generation;
-    entry.reporter->SetLink(nullptr);  // what it still has to say is of a fenced generation
+    // What it still has to say is of a fenced generation.
+    if (!Mutant("skip_fence")) entry.reporter->SetLink(nullptr);
     Deployment* const raw = entry.deployment.get();
     ++retiring_;
     raw->Stop([this, deployment = std::move(entry.deployment), job, generation]() mutable {

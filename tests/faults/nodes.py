@@ -16,8 +16,9 @@ HANG_S = 3.0
 class Node:
     """One process and its lives."""
 
-    def __init__(self, process, arms):
+    def __init__(self, process, arms, environment):
         self.process = process
+        self._environment = environment
         self.name = process.name
         self.lives = 0
         self.hits = []          # "name=effect" of failpoints that were passed, over all lives
@@ -32,7 +33,7 @@ class Node:
         self._armed = self._arms[self.lives] if self.lives < len(self._arms) else ""
         self.lives += 1
         self._hung_at = self._start_at = self.paused_until = None
-        self.process.start(failpoints=self._armed)
+        self.process.start(failpoints=self._armed, **self._environment)
 
     def kill(self, away_s):
         self.process.kill()
@@ -97,7 +98,10 @@ class FaultCluster(Cluster):
             http)
         self.links = {}
         self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
-        self.nodes = {p.name: Node(p, plan.arms.get(p.name, [])) for p in [self.coordinator, *self.workers]}
+        processes = [self.coordinator, *self.workers]
+        for process in processes:
+            process.binary = plan.binary or process.binary
+        self.nodes = {p.name: Node(p, plan.arms.get(p.name, []), plan.environment) for p in processes}
 
     def _worker(self, number, slots, memory):
         port, http = free_ports(2)

@@ -61,9 +61,10 @@ class Action:
     target: str = ""
     seconds: float = 0.0
     detail: str = ""
+    after: str = ""  # not before this failpoint was passed
 
     def __str__(self):
-        parts = [f"{self.at_s:5.2f} s", self.kind, self.target, self.detail, f"for {self.seconds:.2f} s" if self.seconds else ""]
+        parts = [f"{self.at_s:5.2f} s", self.after and f"after {self.after}", self.kind, self.target, self.detail, f"for {self.seconds:.2f} s" if self.seconds else ""]
         return " ".join(part for part in parts if part)
 
 
@@ -76,6 +77,9 @@ class Plan:
     parallelism: int
     interval_ms: int
     partitions: int
+    faults_s: float = FAULTS_S
+    binary: str = ""        # another than `weir`
+    environment: dict = dataclasses.field(default_factory=dict)  # of all processes
     arms: dict = dataclasses.field(default_factory=dict)     # process: [failpoints of its first life, of its second...]
     actions: list = dataclasses.field(default_factory=list)  # in order of time
 

@@ -16,7 +16,6 @@ from history import Watcher
 from kafka import KafkaError
 from ledger import Stream, truth
 from nodes import FaultCluster
-from plan import FAULTS_S
 from shapes import shapes
 
 LOOK_S = 0.03
@@ -85,8 +84,7 @@ class SeedRun:
             self._callers.shutdown()
             self._outcome.violations += watcher.close()
         self._outcome.faults += self._cluster.hits() if self._cluster else []
-        if not self._outcome.error:
-            self._judge()
+        self._judge(complete=not self._outcome.error)
         self._outcome.total_s = time.monotonic() - begin
         return self._outcome
 
@@ -95,9 +93,11 @@ class SeedRun:
         self._stream.start()
         begin = time.monotonic()
         todo = list(self._plan.actions)
-        while todo or time.monotonic() < begin + FAULTS_S:
-            if todo and time.monotonic() >= begin + todo[0].at_s:
+        while todo or time.monotonic() < begin + self._plan.faults_s:
+            if todo and time.monotonic() >= begin + todo[0].at_s and self._was_passed(todo[0].after):
                 self._perform(todo.pop(0))
+            if time.monotonic() > begin + self._plan.faults_s + CONVERGE_S:
+                raise RuntimeError(f"never came to: {todo[0]}")
             self._pass_time()
         while self._until or not all(task.done() for task in self._tasks):
             self._pass_time()
@@ -106,6 +106,9 @@ class SeedRun:
         self._stream.close()
         self._converge(job)
         self._stop(job)
+
+    def _was_passed(self, failpoint):
+        return not failpoint or any(hit.startswith(f"{failpoint}=") for hit in self._cluster.hits())
 
     # Actions. One with `seconds` is undone then.
 
@@ -244,11 +247,11 @@ class SeedRun:
     def _messages(self):
         return self._kafka.read(self._topic)
 
-    def _judge(self):
+    def _judge(self, complete):
         begin = time.monotonic()
         rows, wrong = truth(self._stream, self._messages())
         checker = Checker(self._shape, self._tables, rows, self._plan.partitions)
-        self._outcome.violations += wrong + checker.check(complete=True)
+        self._outcome.violations += wrong + checker.check(complete)
         self._outcome.versions = checker.versions()
         self._outcome.check_s = time.monotonic() - begin
 

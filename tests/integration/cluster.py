@@ -32,6 +32,8 @@ class ClusterError(Exception):
 class Process:
     """One `weir` server process."""
 
+    binary = WEIR
+
     def __init__(self, directory, name, arguments, http_port):
         self.name = name
         self.http = f"http://127.0.0.1:{http_port}"
@@ -47,7 +49,7 @@ class Process:
         if failpoints:
             env["WEIR_FAILPOINTS"] = failpoints
         with open(self._log, "ab") as log:
-            self._process = subprocess.Popen([str(WEIR), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
+            self._process = subprocess.Popen([str(self.binary), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log, env=env, cwd=self._directory)
         return self
 
