@@ -31,9 +31,7 @@ absl::Status Serve(const CoordinatorFlags& flags) {
   CoordinatorOptions options;
   options.listen = flags.listen;
   options.http_address_for_status = flags.http;
-  options.data_uri = flags.data.find("://") == std::string::npos
-                         ? std::filesystem::absolute(flags.data).lexically_normal().string()
-                         : flags.data;
+  options.data_uri = DataUri(flags.data);
   options.advertise = flags.advertise;
   options.base_directory = std::filesystem::current_path().string();
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
@@ -54,7 +52,9 @@ void AddCoordinatorCommand(CLI::App& app, int* exit_code) {
   command->add_option("--listen", flags->listen, "Address of the gRPC API")->capture_default_str();
   command->add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
       ->capture_default_str();
-  command->add_option("--data", flags->data, "Where the cluster's durable data is: a directory")
+  command
+      ->add_option("--data", flags->data,
+                   "Where the cluster's durable data is: a directory or s3://bucket/prefix")
       ->required();
   command->add_option("--advertise", flags->advertise, "Address that others reach this one by");
   command->callback([flags, exit_code] {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
 #include "base/clock.h"
 #include "base/http_server.h"
 #include "base/machine.h"
@@ -26,8 +27,15 @@ struct DevFlags {
   std::string data = "./weir-data";
   int slots = 0;  // 0 = the machine's
   std::string memory;
+  std::string cache;
   bool kafka = false;
 };
+
+std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
+  std::string path = flags.cache;
+  if (path.empty()) path = absl::StrContains(data, "://") ? "./weir-cache" : data + "/cache";
+  return std::filesystem::absolute(path).lexically_normal().string();
+}
 
 // Coordinator and worker in one process, until a signal comes.
 absl::Status Serve(const DevFlags& flags) {
@@ -35,7 +43,7 @@ absl::Status Serve(const DevFlags& flags) {
   const MachineLimits machine = ReadMachineLimits();
   WEIR_ASSIGN_OR_RETURN(const int64_t memory,
                         MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
-  const std::string data = std::filesystem::absolute(flags.data).lexically_normal().string();
+  const std::string data = DataUri(flags.data);
   std::unique_ptr<Metrics> metrics = MakeMetrics();
 
   std::unique_ptr<DevBroker> broker;
@@ -57,7 +65,7 @@ absl::Status Serve(const DevFlags& flags) {
   worker_options.listen = "127.0.0.1:0";
   worker_options.slots = flags.slots > 0 ? flags.slots : DefaultSlots(machine);
   worker_options.memory_bytes = memory;
-  worker_options.cache_directory = data + "/cache";
+  worker_options.cache_directory = CacheDirectory(flags, data);
   worker_options.dev_brokers = broker == nullptr ? "" : broker->brokers();
   worker_options.version = Version();
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
@@ -87,11 +95,15 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
   dev->add_option("--listen", flags->listen, "Address of the gRPC API")->capture_default_str();
   dev->add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
       ->capture_default_str();
-  dev->add_option("--data", flags->data, "Directory of the cluster's durable data")
+  dev->add_option("--data", flags->data,
+                  "The cluster's durable data: a directory or s3://bucket/prefix")
       ->capture_default_str();
   dev->add_option("--slots", flags->slots, "Execution threads (default: CPU quota)")
       ->check(CLI::Range(1, 1024));
   dev->add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)");
+  dev->add_option("--cache", flags->cache,
+                  "Directory for disposable local files (default: cache in --data's directory, "
+                  "./weir-cache with s3://)");
   dev->add_flag("--kafka", flags->kafka,
                 "Also start an in-process Kafka broker for trying things out; brokers = 'dev' "
                 "means it. It keeps 5 MiB a partition and drops older records silently");

@@ -2,9 +2,11 @@
 
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/byte_size.h"
 #include "base/http_server.h"
@@ -42,6 +44,11 @@ absl::Status AwaitEnd(const std::function<absl::Status()>& failed) {
 int Fail(const std::string& command, const absl::Status& status) {
   std::cerr << "weir " << command << ": " << status.message() << std::endl;
   return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+std::string DataUri(const std::string& flag) {
+  if (absl::StrContains(flag, "://")) return flag;
+  return std::filesystem::absolute(flag).lexically_normal().string();
 }
 
 absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise) {

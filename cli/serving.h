@@ -24,6 +24,9 @@ absl::Status AwaitEnd(const std::function<absl::Status()>& failed);
 // Prints "weir <command>: <message>" on stderr and returns the exit code for it.
 int Fail(const std::string& command, const absl::Status& status);
 
+// The blob store that --data means: a URI as it is, else an absolute path.
+std::string DataUri(const std::string& flag);
+
 // Bytes of `flag`'s text, or `otherwise` when it is empty.
 absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise);
 

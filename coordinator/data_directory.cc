@@ -11,6 +11,24 @@ namespace {
 
 constexpr char kName[] = "VERSION";
 constexpr char kPrefix[] = "weir data ";
+// No content has it.
+constexpr char kNoVersion[] = "\"weir\"";
+
+// A store that ignores conditions would let two coordinators append the same record. Asked of the
+// mark itself, whose content stays what it is even if the answers are wrong.
+absl::Status CheckConditions(BlobStore* blobs, const std::string& mark, const std::string& uri) {
+  const absl::Status created = blobs->PutIfAbsent(kName, mark);
+  const absl::Status swapped = blobs->PutIfVersion(kName, mark, kNoVersion).status();
+  if (created.ok() || swapped.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the store of ", uri, " overwrites an object although it was told not to (If-",
+        created.ok() ? "None-" : "",
+        "Match is ignored), so it can't keep a cluster's data; use one with conditional writes: "
+        "Amazon S3, or MinIO since 2024"));
+  }
+  if (!absl::IsAlreadyExists(created)) return created;
+  return absl::IsAborted(swapped) ? absl::OkStatus() : swapped;
+}
 
 }  // namespace
 
@@ -34,7 +52,7 @@ absl::Status OpenDataDirectory(BlobStore* blobs, const std::string& uri) {
         "the data in ", uri, " has version ", version, ", this weir knows versions up to ",
         kDataVersion, ": run the newer weir that wrote it, or choose another --data"));
   }
-  return absl::OkStatus();
+  return CheckConditions(blobs, *mark, uri);
 }
 
 }  // namespace weir

@@ -14,8 +14,8 @@ class BlobStore;
 inline constexpr int kDataVersion = 1;
 
 // Marks an empty store with this version; accepts one that this version can use.
-// FAILED_PRECONDITION naming both versions when the data is newer; DATA_LOSS when the mark is
-// unreadable. `uri` is for messages.
+// FAILED_PRECONDITION naming both versions when the data is newer, or when the store creates or
+// replaces whatever the condition; DATA_LOSS when the mark is unreadable. `uri` is for messages.
 absl::Status OpenDataDirectory(BlobStore* blobs, const std::string& uri);
 
 }  // namespace weir

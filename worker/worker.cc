@@ -142,9 +142,13 @@ class WorkerImpl : public Worker, public ControlHandler {
   // ControlHandler, on the control thread.
 
   void OnWelcome(const std::string& data_uri) override {
-    absl::MutexLock lock(&mutex_);
-    if (blobs_ != nullptr) return;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (blobs_ != nullptr) return;
+    }
+    // May ask a store far away: heartbeats go on meanwhile.
     absl::StatusOr<std::unique_ptr<BlobStore>> opened = OpenBlobStore(data_uri);
+    absl::MutexLock lock(&mutex_);
     if (!opened.ok()) {
       given_up_ = absl::FailedPreconditionError(
           absl::StrCat("the cluster's data at ", data_uri,
