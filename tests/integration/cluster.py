@@ -37,6 +37,7 @@ class Process:
     def __init__(self, directory, name, arguments, http_port):
         self.name = name
         self.http = f"http://127.0.0.1:{http_port}"
+        self.environment = {}  # of every start
         self._arguments = [str(a) for a in arguments]
         self._log = pathlib.Path(directory) / f"{name}.log"
         self._directory = directory
@@ -44,7 +45,7 @@ class Process:
 
     def start(self, failpoints=None, **environment):
         assert self._process is None, f"{self.name} runs already"
-        env = {**os.environ, **environment}
+        env = {**os.environ, **self.environment, **environment}
         env.pop("WEIR_FAILPOINTS", None)
         if failpoints:
             env["WEIR_FAILPOINTS"] = failpoints
@@ -134,16 +135,21 @@ class Process:
 
 
 class Cluster:
-    def __init__(self, directory, workers=2, slots=1, memory="512MiB", **worker_environment):
+    def __init__(self, directory, workers=2, slots=1, memory="512MiB", data=None, environment=None,
+                 **worker_environment):
+        """`data`: a URI instead of a directory; `environment`: of all servers."""
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         port, http = free_ports(2)
         self.address = f"127.0.0.1:{port}"
         self.coordinator = Process(self.directory, "coordinator", [
-            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data", self.directory / "data"],
+            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data",
+            data or self.directory / "data"],
             http)
         self.workers = [self._make_worker(i, slots, memory) for i in range(workers)]
         self._worker_environment = worker_environment
+        for process in [self.coordinator, *self.workers]:
+            process.environment = environment or {}
 
     def _make_worker(self, number, slots, memory):
         port, http = free_ports(2)

@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from kafka import Kafka
+from minio import Minio
 
 _topic_numbers = itertools.count(1)
 
@@ -12,6 +13,13 @@ def kafka(tmp_path_factory):
     """One broker for the whole run. A test that stops or breaks its broker starts one of its own."""
     with Kafka.started(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def minio(tmp_path_factory):
+    """One object store for the whole run; a test makes a bucket of its own."""
+    with Minio.started(tmp_path_factory.mktemp("minio")) as server:
+        yield server
 
 
 @pytest.fixture
