@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kFirstWaitUs = 50'000;
 constexpr int64_t kLongestWaitUs = 2'000'000;
+constexpr int kAttemptsBeforeWarning = 4;
 constexpr int64_t kPatienceUs = 30'000'000;
 // An attempt may take this longer for each MiB that it sends.
 constexpr int64_t kPerMebibyteMs = 1'000;
@@ -153,7 +154,7 @@ S3Outcome S3Client::Do(const S3Request& request) const {
       return outcome;
     }
     if (parts_.clock->MonotonicMicros() >= deadline_us) break;
-    if (attempt == 2)
+    if (attempt == kAttemptsBeforeWarning)
       WEIR_LOG(kWarning, "the object store is slow to do it", {"error", outcome.error.message()});
   }
   return outcome;
