@@ -5,13 +5,57 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "base/aws_credentials.h"
 #include "base/clock.h"
+#include "base/http_client.h"
 #include "base/random.h"
 #include "base/s3_blob_store.h"
+#include "base/s3_options.h"
+#include "base/status_macros.h"
 
 namespace weir {
+namespace {
+
+// All stores of a process share its connections and its credentials; both live for the process.
+HttpClient* SharedHttp(const std::string& ca_file) {
+  static HttpClient* const http = [&] {  // the environment doesn't change
+    HttpClientOptions options;
+    options.ca_file = ca_file;
+    return MakeHttpClient(std::move(options)).release();
+  }();
+  return http;
+}
+
+absl::StatusOr<CredentialsProvider*> SharedCredentials(const std::string& region,
+                                                       HttpClient* http) {
+  static absl::Mutex mutex(absl::kConstInit);
+  static CredentialsProvider* shared = nullptr;
+  absl::MutexLock lock(&mutex);
+  if (shared == nullptr) {
+    WEIR_ASSIGN_OR_RETURN(
+        std::unique_ptr<CredentialsProvider> made,
+        MakeCredentialsProvider(ProcessEnvironment(), region, http, SystemClock()));
+    shared = made.release();
+  }
+  return shared;
+}
+
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenOnS3(const std::string& uri) {
+  const Environment environment = ProcessEnvironment();
+  WEIR_ASSIGN_OR_RETURN(const S3Location location, ParseS3Uri(uri));
+  WEIR_ASSIGN_OR_RETURN(const S3Endpoint endpoint, S3EndpointFrom(environment, location.bucket));
+  S3StoreParts parts;
+  parts.http = SharedHttp(endpoint.ca_file);
+  WEIR_ASSIGN_OR_RETURN(parts.credentials, SharedCredentials(endpoint.region, parts.http));
+  parts.clock = SystemClock();
+  parts.random = SystemRandom();
+  parts.sleep = [](int64_t micros) { absl::SleepFor(absl::Microseconds(micros)); };
+  return OpenS3BlobStore(uri, environment, std::move(parts));
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri) {
   constexpr char kFileScheme[] = "file://";
@@ -23,13 +67,7 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri)
     }
     return OpenLocalBlobStore(path);
   }
-  if (absl::StartsWith(uri, "s3://")) {
-    S3StoreParts parts;
-    parts.clock = SystemClock();
-    parts.random = SystemRandom();
-    parts.sleep = [](int64_t micros) { absl::SleepFor(absl::Microseconds(micros)); };
-    return OpenS3BlobStore(uri, ProcessEnvironment(), std::move(parts));
-  }
+  if (absl::StartsWith(uri, "s3://")) return OpenOnS3(uri);
   if (const size_t colon = uri.find("://"); colon != std::string::npos) {
     return absl::UnimplementedError(absl::StrCat(
         "data URI: scheme '", uri.substr(0, colon),

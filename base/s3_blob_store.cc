@@ -57,14 +57,14 @@ std::string DecodeKey(std::string_view text) {
 class S3BlobStore : public BlobStore {
  public:
   S3BlobStore(S3Location location, S3Endpoint endpoint, std::unique_ptr<HttpClient> own_http,
-              std::unique_ptr<CredentialsProvider> credentials, S3StoreParts parts)
+              std::unique_ptr<CredentialsProvider> own_credentials, S3StoreParts parts)
       : own_http_(std::move(own_http)),
-        credentials_(std::move(credentials)),
+        own_credentials_(std::move(own_credentials)),
         random_(parts.random),
         part_bytes_(parts.part_bytes),
         prefix_(location.prefix.empty() ? "" : absl::StrCat(location.prefix, "/")),
         client_(std::move(location), std::move(endpoint),
-                {parts.http, credentials_.get(), parts.clock, parts.random, std::move(parts.sleep),
+                {parts.http, parts.credentials, parts.clock, parts.random, std::move(parts.sleep),
                  parts.attempt_timeout_ms}) {}
 
   absl::Status Probe();
@@ -99,8 +99,8 @@ class S3BlobStore : public BlobStore {
   absl::Status ListPage(const std::string& prefix, const std::string& start_after,
                         std::string* token, std::vector<Entry>* entries) const;
 
-  const std::unique_ptr<HttpClient> own_http_;  // null when it is another's
-  const std::unique_ptr<CredentialsProvider> credentials_;
+  const std::unique_ptr<HttpClient> own_http_;  // these two null when they are another's
+  const std::unique_ptr<CredentialsProvider> own_credentials_;
   Random* const random_;
   const int64_t part_bytes_;
   const std::string prefix_;  // "" or "a/b/"
@@ -369,11 +369,14 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenS3BlobStore(const std::string& ur
     own_http = MakeHttpClient(std::move(options));
     parts.http = own_http.get();
   }
-  WEIR_ASSIGN_OR_RETURN(
-      std::unique_ptr<CredentialsProvider> credentials,
-      MakeCredentialsProvider(environment, endpoint.region, parts.http, parts.clock));
+  std::unique_ptr<CredentialsProvider> own_credentials;
+  if (parts.credentials == nullptr) {
+    WEIR_ASSIGN_OR_RETURN(own_credentials, MakeCredentialsProvider(environment, endpoint.region,
+                                                                   parts.http, parts.clock));
+    parts.credentials = own_credentials.get();
+  }
   auto store = std::make_unique<S3BlobStore>(location, std::move(endpoint), std::move(own_http),
-                                             std::move(credentials), std::move(parts));
+                                             std::move(own_credentials), std::move(parts));
   WEIR_RETURN_IF_ERROR(store->Probe());
   return store;
 }

@@ -19,7 +19,9 @@ class HttpClient;
 class Random;
 
 struct S3StoreParts {
-  HttpClient* http = nullptr;  // null: one of the store's own
+  // Null: of the store's own. Shared ones save connections and questions to the token service.
+  HttpClient* http = nullptr;
+  CredentialsProvider* credentials = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;
   std::function<void(int64_t micros)> sleep;  // between two attempts

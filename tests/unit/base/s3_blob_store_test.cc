@@ -46,7 +46,7 @@ class S3BlobStoreTest : public ::testing::Test {
                              if (name == "AWS_ENDPOINT_URL") return "http://store";
                              return std::nullopt;
                            },
-                           {&http_, &clock_, random_.get(),
+                           {&http_, nullptr, &clock_, random_.get(),
                             [this](int64_t micros) { clock_.Advance(micros); }, 4, 10'000});
   }
   // To the HEAD after a write: its own object stands there, or another writer's, or none.
