@@ -17,7 +17,9 @@ class Clock {
   virtual int64_t MonotonicMicros() = 0;
 };
 
-// The machine's clock. Lives for the process.
+// The machine's clock. Lives for the process. For tests of jumps, the environment variable
+// WEIR_TEST_CLOCK_OFFSET_FILE names a file with microseconds to add to the wall time, read at every
+// look; no file, no offset.
 Clock* SystemClock();
 
 }  // namespace weir

@@ -14,9 +14,9 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from kafka import Kafka  # noqa: E402
+from lane import Lane  # noqa: E402
 from plan import KINDS, expand  # noqa: E402
-from run import Outcome, SeedRun  # noqa: E402
+from run import Outcome  # noqa: E402
 
 
 def main():
@@ -72,20 +72,25 @@ def parse():
 
 def run_lane(directory, seeds, arguments, results):
     """One seed after the other, with one broker."""
-    with Kafka.started(directory / "kafka") as kafka:
-        for seed in seeds:
-            results.put(run_seed(kafka, directory, seed, arguments))
+    left = list(seeds)
+    try:
+        with Lane(directory) as lane:
+            while left:
+                results.put(run_seed(lane, directory, left[0], arguments))
+                left.pop(0)
+    except Exception:  # noqa: BLE001 - the parent waits for one result per seed
+        for seed in left:
+            outcome = Outcome(seed, "", error=f"the lane failed: {traceback.format_exc()}")
+            results.put((f"seed {seed}: FAILED: {outcome.error}", outcome))
 
 
-def run_seed(kafka, base, seed, arguments):
+def run_seed(lane, base, seed, arguments):
     """(what to print, Outcome)"""
-    plan = expand(seed, arguments.kinds)
+    plan = expand(seed, arguments.kinds, lane.root)
     directory = base / f"seed-{seed}"
     shutil.rmtree(directory, ignore_errors=True)
     try:
-        if not kafka.running:
-            kafka.start()
-        outcome = SeedRun(kafka, directory, plan).run()
+        outcome = lane.run(directory, plan)
     except Exception:  # noqa: BLE001 - of the harness; the other seeds go on
         outcome = Outcome(seed, plan.shape, error=f"the harness failed: {traceback.format_exc()}")
     lines = [f"seed {seed}: {'ok' if outcome.ok else 'FAILED'}: {outcome.records} records, {outcome.versions} versions, "

@@ -85,17 +85,17 @@ class Node:
 
 
 class FaultCluster(Cluster):
-    """One coordinator and workers; every worker reaches the coordinator, and is reached by its peers, through a proxy.
-    REQUIRES: tend() is called often."""
+    """One coordinator and workers. Every worker reaches the coordinator, and is reached by its peers, through a proxy; with
+    a `network`, directly, from a namespace of its own. REQUIRES: tend() is called often."""
 
-    def __init__(self, directory, plan, memory="256MiB"):
+    def __init__(self, directory, plan, network=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._network = network
         port, http = free_ports(2)
-        self.address = f"127.0.0.1:{port}"
-        self.coordinator = Process(self.directory, "coordinator", [
-            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data", self.directory / "data"],
-            http)
+        self.address = f"{self._host('coordinator')}:{port}"
+        self.coordinator = self._process("coordinator", http, [
+            "coordinator", "--listen", self.address, "--data", self.directory / "data"])
         self.links = {}
         self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
         processes = [self.coordinator, *self.workers]
@@ -105,12 +105,25 @@ class FaultCluster(Cluster):
 
     def _worker(self, number, slots, memory):
         port, http = free_ports(2)
-        control = self.links[f"worker-{number}/control"] = Proxy(self.address)
-        exchange = self.links[f"worker-{number}/exchange"] = Proxy(f"127.0.0.1:{port}")
-        return Process(self.directory, f"worker-{number}", [
-            "worker", "--coordinator", control.address, "--listen", f"127.0.0.1:{port}", "--advertise", exchange.address,
-            "--http", f"127.0.0.1:{http}", "--slots", slots, "--memory", memory,
-            "--cache", self.directory / f"cache-{number}"], http)
+        name = f"worker-{number}"
+        listen = f"{self._host(name)}:{port}"
+        coordinator, advertise = self.address, listen
+        if self._network is None:
+            self.links[f"{name}/control"] = Proxy(self.address)
+            self.links[f"{name}/exchange"] = Proxy(listen)
+            coordinator, advertise = self.links[f"{name}/control"].address, self.links[f"{name}/exchange"].address
+        return self._process(name, http, [
+            "worker", "--coordinator", coordinator, "--listen", listen, "--advertise", advertise, "--slots", slots,
+            "--memory", memory, "--cache", self.directory / f"cache-{number}"])
+
+    def _host(self, name):
+        return "127.0.0.1" if self._network is None else self._network.address(name)
+
+    def _process(self, name, http_port, arguments):
+        process = Process(self.directory, name, [*arguments, "--http", f"{self._host(name)}:{http_port}"], http_port)
+        if self._network is not None:
+            process.wrapper = self._network.command(name)
+        return process
 
     def __enter__(self):
         try:

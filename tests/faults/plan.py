@@ -4,6 +4,7 @@ actions at times. The same seed gives the same plan; how the processes interleav
 import dataclasses
 import random
 
+from network import MODES as NETWORK_MODES
 from proxy import MODES
 from shapes import shapes
 
@@ -77,6 +78,8 @@ class Plan:
     parallelism: int
     interval_ms: int
     partitions: int
+    namespaces: bool = False  # links by network namespaces, not by proxies
+    small_disk: str = ""      # a directory on a file system of its own, that actions fill: data, tables, cache-<n>
     faults_s: float = FAULTS_S
     binary: str = ""        # another than `weir`
     environment: dict = dataclasses.field(default_factory=dict)  # of all processes
@@ -86,7 +89,8 @@ class Plan:
     def lines(self):
         """For people; one line each."""
         yield (f"shape {self.shape}, {self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
-               f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions")
+               f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions"
+               f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}")
         for process, lives in sorted(self.arms.items()):
             for life, spec in enumerate(lives):
                 if spec:
@@ -98,7 +102,8 @@ class Plan:
 class Expansion:
     """Draws a plan. Each `_draw_*` adds one fault and is named in KINDS."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, root):
+        self._root = root
         self._random = random.Random(f"plan {seed}")
         rng = self._random
         workers = rng.choice([1, 2, 2, 3])
@@ -106,7 +111,8 @@ class Expansion:
         self.plan = Plan(
             seed=seed, shape=rng.choice(sorted(shapes())), workers=workers, slots=slots,
             parallelism=rng.choice([0, min(workers * slots, rng.choice([1, 2, 4])), workers * slots]),
-            interval_ms=rng.choice([500, 500, 1000, 2000]), partitions=rng.choice([2, 3, 5]))
+            interval_ms=rng.choice([500, 500, 1000, 2000]), partitions=rng.choice([2, 3, 5]),
+            namespaces=rng.random() < 0.35 and root)
         self._task_errors = 0
 
     def expand(self, kinds):
@@ -151,6 +157,9 @@ class Expansion:
         self._add("kill_all", seconds=round(self._random.uniform(0, 1), 2))
 
     def _draw_link(self):
+        if self.plan.namespaces:
+            return self._add("net", target=self._random.choice(self._processes()), detail=self._random.choice(NETWORK_MODES),
+                             seconds=round(self._random.uniform(0.3, 5), 2))
         worker = self._random.randrange(self.plan.workers)
         side = self._random.choice(["control", "exchange"])
         self._add("link", target=f"worker-{worker}/{side}", detail=self._random.choice(MODES),
@@ -163,6 +172,17 @@ class Expansion:
     def _draw_hog(self):
         self._add("hog", seconds=round(self._random.uniform(2, 6), 2))
 
+    def _draw_disk(self):
+        # A task that finds its disk full may fail three times before it is emptied.
+        if self._task_errors > 0 or self.plan.small_disk or not self._root:
+            return self._draw_hog()
+        self._task_errors = TASK_ERRORS_MAX
+        self.plan.small_disk = self._random.choice(["data", "tables", f"cache-{self._random.randrange(self.plan.workers)}"])
+        self._add("fill", target=self.plan.small_disk, seconds=round(self._random.uniform(0.2, 1.2), 2))
+
+    def _draw_clock(self):
+        self._add("clock", detail=self._random.choice(["+1 hour", "-1 hour", "+2 days", "-2 days"]))
+
     def _draw_partition(self):
         # Rows of a partition that wasn't known yet may be late, and with hops late for some of their windows only.
         if not shapes()[self.plan.shape].may_grow:
@@ -174,8 +194,9 @@ class Expansion:
 
 
 KINDS = ["failpoint", "failpoint", "failpoint", "kill", "pause", "kill_all", "link", "link", "broker", "hog", "partition",
-         "transaction"]
+         "transaction", "disk", "clock"]
 
 
-def expand(seed, kinds=None):
-    return Expansion(seed).expand(kinds or KINDS)
+def expand(seed, kinds=None, root=True):
+    """Without `root`, namespaces and small disks are left out: another plan, for machines that can't make them."""
+    return Expansion(seed, root).expand(kinds or KINDS)

@@ -46,11 +46,19 @@ class Outcome:
         return not self.violations and not self.error
 
 
-class SeedRun:
-    """REQUIRES: `kafka` runs, and nobody else uses it meanwhile."""
+CLOCK_STEPS_US = {"+1 hour": 3_600_000_000, "-1 hour": -3_600_000_000, "+2 days": 172_800_000_000,
+                  "-2 days": -172_800_000_000}
+SMALL_DISK = "48m"
 
-    def __init__(self, kafka, directory, plan):
+
+class SeedRun:
+    """REQUIRES: `kafka` runs, and nobody else uses it meanwhile. With plans that use namespaces or small disks, that the
+    machine can (see network.available()). `brokers` is the broker's address as the processes see it."""
+
+    def __init__(self, kafka, directory, plan, network=None, brokers=None):
         self._kafka = kafka
+        self._network = network
+        self._brokers = brokers or kafka.brokers
         self._directory = pathlib.Path(directory)
         self._plan = plan
         self._shape = shapes()[plan.shape]
@@ -62,6 +70,9 @@ class SeedRun:
         self._until = {}        # what is undone when its time has come: {(kind, target): (time, function)}
         self._background = concurrent.futures.ThreadPoolExecutor(1, "background")
         self._tasks = []
+        self._clock_us = 0      # offset of the processes' wall clock
+        self._clock_file = self._directory / "clock"
+        plan.environment["WEIR_TEST_CLOCK_OFFSET_FILE"] = str(self._clock_file)
         self._callers = concurrent.futures.ThreadPoolExecutor(1, "command line")
         self._refusal = ""      # what the command line said last when it failed
         self._disturbed_at = 0.0
@@ -71,9 +82,23 @@ class SeedRun:
     def run(self):
         begin = time.monotonic()
         self._tables.mkdir(parents=True)
+        if self._plan.small_disk:
+            self._disk().mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "weir-faults", self._disk()], check=True)
+        try:
+            return self._run(begin)
+        finally:
+            if self._plan.small_disk:
+                subprocess.run(["umount", "-l", self._disk()], check=True)
+
+    def _disk(self):
+        name = self._plan.small_disk
+        return self._tables if name == "tables" else self._directory / "cluster" / name
+
+    def _run(self, begin):
         watcher = Watcher(self._tables / sink.replace("#", "-") for sink in self._shape.tables)
         try:
-            with FaultCluster(self._directory / "cluster", self._plan) as self._cluster:
+            with FaultCluster(self._directory / "cluster", self._plan, self._network) as self._cluster:
                 self._drive()
         except (ClusterError, KafkaError, RuntimeError, confluent_kafka.KafkaException) as error:
             self._outcome.error = f"{type(error).__name__}: {error}"
@@ -136,6 +161,26 @@ class SeedRun:
         link = self._cluster.links[action.target]
         link.set_mode(action.detail)
         return lambda: link.set_mode("pass")
+
+    def _do_net(self, action):
+        self._network.cut(action.target, action.detail)
+        return lambda: self._network.heal(action.target)
+
+    def _do_fill(self, action):
+        ballast = self._disk() / "ballast"
+        with open(ballast, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 16))
+            except OSError:
+                pass  # full
+        return ballast.unlink
+
+    def _do_clock(self, action):
+        self._clock_us += CLOCK_STEPS_US[action.detail]
+        fresh = self._clock_file.with_suffix(".new")
+        fresh.write_text(str(self._clock_us))
+        fresh.rename(self._clock_file)
 
     def _do_broker(self, action):
         def broker_away():
@@ -201,7 +246,7 @@ class SeedRun:
                 continue
             if listed["jobs"]:  # a submit before this one lost its answer
                 return listed["jobs"][0]["id"]
-            self._ask("job", "submit", script, "--name", JOB, "--var", f"BROKERS={self._kafka.brokers}",
+            self._ask("job", "submit", script, "--name", JOB, "--var", f"BROKERS={self._brokers}",
                       "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables}")
         raise RuntimeError(f"the job can't be submitted: {self._refusal}")
 

@@ -6,7 +6,6 @@ import pytest
 
 from cluster import WEIR
 from plan import Action, Plan
-from run import SeedRun
 
 MUTANTS = pathlib.Path(WEIR).parent / "tests/weir_mutants"
 
@@ -29,24 +28,24 @@ SITUATIONS = {
 ATTEMPTS = 3
 
 
-def run(kafka, directory, mutant, shape, arms, actions, seconds):
+def run(lane, directory, mutant, shape, arms, actions, seconds):
     plan = Plan(0, shape, workers=2, slots=1, parallelism=2, interval_ms=500, partitions=2, faults_s=seconds,
                 binary=str(MUTANTS), environment={"WEIR_MUTANT": mutant}, arms=arms, actions=actions)
-    return SeedRun(kafka, directory, plan).run()
+    return lane.run(directory, plan)
 
 
 @pytest.mark.parametrize("mutant", SITUATIONS)
-def test_a_mistake_is_caught(kafka, tmp_path, mutant):
+def test_a_mistake_is_caught(lane, tmp_path, mutant):
     outcomes = []
     for attempt in range(ATTEMPTS):
-        outcomes.append(run(kafka, tmp_path / str(attempt), mutant, *SITUATIONS[mutant]))
+        outcomes.append(run(lane, tmp_path / str(attempt), mutant, *SITUATIONS[mutant]))
         if outcomes[-1].violations:
             return
     pytest.fail(f"{mutant} passed unnoticed: {outcomes}")
 
 
 @pytest.mark.parametrize("mutant", ["lose_carried_files", "skip_fence"])
-def test_the_situation_without_the_mistake_passes(kafka, tmp_path, mutant):
+def test_the_situation_without_the_mistake_passes(lane, tmp_path, mutant):
     """The rest are in every other run of seeds."""
-    outcome = run(kafka, tmp_path, "", *SITUATIONS[mutant])
+    outcome = run(lane, tmp_path, "", *SITUATIONS[mutant])
     assert outcome.ok, outcome

@@ -56,15 +56,25 @@ def test_plans_cover_every_failpoint_with_every_effect(plans):
 def test_plans_cover_every_shape_and_kind(plans):
     assert {plan.shape for plan in plans} == set(shapes())
     drawn = {action.kind for plan in plans for action in plan.actions}
-    assert {"add_partition" if kind == "partition" else kind for kind in KINDS} - {"failpoint"} == drawn
+    renamed = {"partition": "add_partition", "disk": "fill"}
+    assert {renamed.get(kind, kind) for kind in KINDS} - {"failpoint"} | {"net"} == drawn
 
 
 def test_a_seed_gives_the_same_plan_again():
     assert [list(expand(seed).lines()) for seed in range(50)] == [list(expand(seed).lines()) for seed in range(50)]
 
 
+def test_without_root_no_plan_needs_it():
+    for seed in range(500):
+        plan = expand(seed, root=False)
+        assert not plan.namespaces and not plan.small_disk
+        assert not {action.kind for action in plan.actions} & {"net", "fill"}
+
+
 def test_a_plan_keeps_within_its_bounds(plans):
     for plan in plans:
+        assert not plan.small_disk or not any("=error" in spec for process, lives in plan.arms.items()
+                                              if process != "coordinator" for spec in lives)
         assert plan.parallelism <= plan.workers * plan.slots
         errors = [spec for process, lives in plan.arms.items() if process != "coordinator" for spec in lives
                   if "=error" in spec]

@@ -3,16 +3,15 @@
 import pytest
 
 from plan import expand
-from run import SeedRun
 
 # Chosen for what is in them; see `scripts/faults --from N --plan`.
 SEEDS = [2, 9, 15]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_seed(kafka, tmp_path, seed):
-    plan = expand(seed)
+def test_seed(lane, tmp_path, seed):
+    plan = expand(seed, root=lane.root)
     print(*plan.lines(), sep="\n")
-    outcome = SeedRun(kafka, tmp_path / "seed", plan).run()
+    outcome = lane.run(tmp_path / "seed", plan)
     assert outcome.ok, f"{outcome.error}\n" + "\n".join(outcome.violations)
     assert outcome.versions > 3 and outcome.records > 1000

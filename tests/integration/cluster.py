@@ -33,6 +33,7 @@ class Process:
     """One `weir` server process."""
 
     binary = WEIR
+    wrapper = ()  # a command to run it by
 
     def __init__(self, directory, name, arguments, http_port):
         self.name = name
@@ -50,7 +51,7 @@ class Process:
         if failpoints:
             env["WEIR_FAILPOINTS"] = failpoints
         with open(self._log, "ab") as log:
-            self._process = subprocess.Popen([str(self.binary), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
+            self._process = subprocess.Popen([*self.wrapper, str(self.binary), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log, env=env, cwd=self._directory)
         return self
 

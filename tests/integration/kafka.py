@@ -53,6 +53,13 @@ broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 """
 
+SECOND_LISTENER = """\
+listeners=PLAINTEXT://127.0.0.1:{port},SECOND://{second},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SECOND://{second}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECOND:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+"""
+
 
 class KafkaError(Exception):
     pass
@@ -61,14 +68,18 @@ class KafkaError(Exception):
 class Kafka:
     """One broker. Not safe for use by several threads; the clients it hands out are."""
 
-    def __init__(self, directory, properties=None):
+    def __init__(self, directory, properties=None, second_host=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port, self.controller_port = free_ports(2)
+        self.port, self.controller_port, second_port = free_ports(3)
         self._process = None
         self._log = self.directory / "broker.log"
         text = PROPERTIES.format(
             port=self.port, controller_port=self.controller_port, data=self.directory / "data")
+        self.second_brokers = f"{second_host}:{second_port}"
+        if second_host:
+            text += SECOND_LISTENER.format(port=self.port, controller_port=self.controller_port,
+                                           second=self.second_brokers)
         # The last line for a name counts.
         text += "".join(f"{name}={value}\n" for name, value in (properties or {}).items())
         (self.directory / "server.properties").write_text(text)
@@ -76,9 +87,9 @@ class Kafka:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, directory, properties=None):
-        """`properties` are set over those above."""
-        kafka = cls(directory, properties)
+    def started(cls, directory, properties=None, second_host=None):
+        """`properties` are set over those above. With `second_host` the broker also listens there: second_brokers."""
+        kafka = cls(directory, properties, second_host)
         try:
             kafka.start()
             yield kafka

@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "base/clock.h"
@@ -27,6 +31,23 @@ TEST(ClockTest, MonotonicNeverGoesBack) {
     last = now;
   }
   EXPECT_GT(SystemClock()->WallMicros(), 1'700'000'000'000'000);
+}
+
+TEST(ClockDeathTest, JumpsWithTheFileThatTheEnvironmentNames) {
+  const std::string path = testing::TempDir() + "/clock_offset";
+  EXPECT_EXIT(
+      {
+        setenv("WEIR_TEST_CLOCK_OFFSET_FILE", path.c_str(), 1);
+        const int64_t without = SystemClock()->WallMicros();
+        const int64_t monotonic = SystemClock()->MonotonicMicros();
+        std::ofstream(path) << -3'600'000'000;
+        const int64_t back = SystemClock()->WallMicros() - without;
+        std::remove(path.c_str());
+        const bool jumped = back > -3'600'000'000 && back < -3'000'000'000;
+        const bool returned = SystemClock()->WallMicros() >= without;
+        exit(jumped && returned && SystemClock()->MonotonicMicros() >= monotonic ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 TEST(RandomTest, SeedsRepeat) {

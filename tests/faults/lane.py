@@ -1,0 +1,42 @@
+"""A broker, and network namespaces where the machine allows them: what seeds that run one after the other share."""
+
+import contextlib
+
+import network
+from kafka import Kafka
+from run import SeedRun
+
+PROCESSES = ["coordinator", "standby", "worker-0", "worker-1", "worker-2", "worker-3"]
+
+
+class Lane:
+    def __init__(self, directory):
+        self.root = network.available()  # namespaces and mounts
+        self._directory = directory
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _start(self):
+        self._network = None
+        if self.root:
+            self._network = self._stack.enter_context(contextlib.closing(network.Network(PROCESSES)))
+        second = self._network.bridge_address if self._network else None
+        self.kafka = self._stack.enter_context(Kafka.started(self._directory / "kafka", second_host=second))
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def run(self, directory, plan):
+        """The Outcome of the plan."""
+        if not self.kafka.running:
+            self.kafka.start()
+        if not plan.namespaces:
+            return SeedRun(self.kafka, directory, plan).run()
+        return SeedRun(self.kafka, directory, plan, self._network, self.kafka.second_brokers).run()
