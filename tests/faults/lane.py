@@ -4,6 +4,7 @@ import contextlib
 
 import network
 from kafka import Kafka
+from minio import Minio
 from run import SeedRun
 
 PROCESSES = ["coordinator", "standby", "worker-0", "worker-1", "worker-2", "worker-3"]
@@ -14,6 +15,8 @@ class Lane:
         self.root = network.available()  # namespaces and mounts
         self._directory = directory
         self._stack = contextlib.ExitStack()
+        self._minio = None  # once a plan asks for it
+        self._stores = 0
 
     def __enter__(self):
         try:
@@ -37,6 +40,19 @@ class Lane:
         """The Outcome of the plan."""
         if not self.kafka.running:
             self.kafka.start()
+        if plan.s3:
+            store = self._new_store()
+            plan.environment.update(AWS_ACCESS_KEY_ID=Minio.ACCESS_KEY, AWS_SECRET_ACCESS_KEY=Minio.SECRET_KEY,
+                                    AWS_REGION="us-east-1")
+            return SeedRun(self.kafka, directory, plan, store=store).run()
         if not plan.namespaces:
             return SeedRun(self.kafka, directory, plan).run()
         return SeedRun(self.kafka, directory, plan, self._network, self.kafka.second_brokers).run()
+
+    def _new_store(self):
+        """(URI, host:port) of a prefix that nobody used."""
+        if self._minio is None:
+            self._minio = self._stack.enter_context(Minio.started(self._directory / "minio"))
+            self._minio.make_bucket("faults")
+        self._stores += 1
+        return f"s3://faults/{self._stores}", self._minio.endpoint.removeprefix("http://")

@@ -86,17 +86,23 @@ class Node:
 
 class FaultCluster(Cluster):
     """One coordinator and workers. Every worker reaches the coordinator, and is reached by its peers, through a proxy; with
-    a `network`, directly, from a namespace of its own. REQUIRES: tend() is called often."""
+    a `network`, directly, from a namespace of its own. With a `store`, (URI, host:port), job data is there, behind a proxy. REQUIRES: tend() is called
+    often."""
 
-    def __init__(self, directory, plan, network=None, memory="256MiB"):
+    def __init__(self, directory, plan, network=None, store=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._network = network
         port, http = free_ports(2)
         self.address = f"{self._host('coordinator')}:{port}"
-        self.coordinator = self._process("coordinator", http, [
-            "coordinator", "--listen", self.address, "--data", self.directory / "data"])
         self.links = {}
+        data = self.directory / "data"
+        if store is not None:
+            data, endpoint = store
+            self.links["store"] = Proxy(endpoint)
+            plan.environment["AWS_ENDPOINT_URL"] = f"http://{self.links['store'].address}"
+        self.coordinator = self._process("coordinator", http, [
+            "coordinator", "--listen", self.address, "--data", data])
         self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
         processes = [self.coordinator, *self.workers]
         for process in processes:

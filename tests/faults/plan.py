@@ -79,6 +79,7 @@ class Plan:
     interval_ms: int
     partitions: int
     namespaces: bool = False  # links by network namespaces, not by proxies
+    s3: bool = False          # job data on MinIO behind a proxy, not in a directory
     small_disk: str = ""      # a directory on a file system of its own, that actions fill: data, tables, cache-<n>
     faults_s: float = FAULTS_S
     binary: str = ""        # another than `weir`
@@ -90,7 +91,8 @@ class Plan:
         """For people; one line each."""
         yield (f"shape {self.shape}, {self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
                f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions"
-               f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}")
+               f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}"
+               f"{', job data on S3' if self.s3 else ''}")
         for process, lives in sorted(self.arms.items()):
             for life, spec in enumerate(lives):
                 if spec:
@@ -113,6 +115,7 @@ class Expansion:
             parallelism=rng.choice([0, min(workers * slots, rng.choice([1, 2, 4])), workers * slots]),
             interval_ms=rng.choice([500, 500, 1000, 2000]), partitions=rng.choice([2, 3, 5]),
             namespaces=rng.random() < 0.35 and root)
+        self.plan.s3 = rng.random() < 0.3 and not self.plan.namespaces
         self._task_errors = 0
 
     def expand(self, kinds):
@@ -160,6 +163,9 @@ class Expansion:
         if self.plan.namespaces:
             return self._add("net", target=self._random.choice(self._processes()), detail=self._random.choice(NETWORK_MODES),
                              seconds=round(self._random.uniform(0.3, 5), 2))
+        if self.plan.s3 and self._random.random() < 0.5:
+            return self._add("link", target="store", detail=self._random.choice(MODES),
+                             seconds=round(self._random.uniform(0.3, 5), 2))
         worker = self._random.randrange(self.plan.workers)
         side = self._random.choice(["control", "exchange"])
         self._add("link", target=f"worker-{worker}/{side}", detail=self._random.choice(MODES),
@@ -177,11 +183,17 @@ class Expansion:
         if self._task_errors > 0 or self.plan.small_disk or not self._root:
             return self._draw_hog()
         self._task_errors = TASK_ERRORS_MAX
-        self.plan.small_disk = self._random.choice(["data", "tables", f"cache-{self._random.randrange(self.plan.workers)}"])
+        cache = f"cache-{self._random.randrange(self.plan.workers)}"
+        self.plan.small_disk = self._random.choice(["tables", cache] + ["data"] * (not self.plan.s3))
         self._add("fill", target=self.plan.small_disk, seconds=round(self._random.uniform(0.2, 1.2), 2))
 
     def _draw_clock(self):
+        if self.plan.s3:  # which refuses signatures of another hour
+            return self._draw_hog()
         self._add("clock", detail=self._random.choice(["+1 hour", "-1 hour", "+2 days", "-2 days"]))
+
+    def _draw_rescale(self):
+        self._add("rescale", detail=str(self._random.randint(1, self.plan.workers * self.plan.slots)))
 
     def _draw_partition(self):
         # Rows of a partition that wasn't known yet may be late, and with hops late for some of their windows only.
@@ -194,7 +206,7 @@ class Expansion:
 
 
 KINDS = ["failpoint", "failpoint", "failpoint", "kill", "pause", "kill_all", "link", "link", "broker", "hog", "partition",
-         "transaction", "disk", "clock"]
+         "transaction", "disk", "clock", "rescale", "rescale"]
 
 
 def expand(seed, kinds=None, root=True):

@@ -55,8 +55,9 @@ class SeedRun:
     """REQUIRES: `kafka` runs, and nobody else uses it meanwhile. With plans that use namespaces or small disks, that the
     machine can (see network.available()). `brokers` is the broker's address as the processes see it."""
 
-    def __init__(self, kafka, directory, plan, network=None, brokers=None):
+    def __init__(self, kafka, directory, plan, network=None, brokers=None, store=None):
         self._kafka = kafka
+        self._store = store
         self._network = network
         self._brokers = brokers or kafka.brokers
         self._directory = pathlib.Path(directory)
@@ -98,7 +99,8 @@ class SeedRun:
     def _run(self, begin):
         watcher = Watcher(self._tables / sink.replace("#", "-") for sink in self._shape.tables)
         try:
-            with FaultCluster(self._directory / "cluster", self._plan, self._network) as self._cluster:
+            with FaultCluster(self._directory / "cluster", self._plan, self._network,
+                              self._store) as self._cluster:
                 self._drive()
         except (ClusterError, KafkaError, RuntimeError, confluent_kafka.KafkaException) as error:
             self._outcome.error = f"{type(error).__name__}: {error}"
@@ -144,7 +146,9 @@ class SeedRun:
         undo = getattr(self, f"_do_{action.kind}")(action)
         if undo is not None:
             self._until[key] = (time.monotonic() + action.seconds, undo)
-        self._outcome.faults.append(" ".join(filter(None, [action.kind, action.detail])))
+        store = action.target if action.target == "store" else ""
+        detail = "" if action.kind == "rescale" else action.detail
+        self._outcome.faults.append(" ".join(filter(None, [action.kind, store, detail])))
         self._disturbed_at = time.monotonic()
 
     def _do_kill(self, action):
@@ -206,6 +210,11 @@ class SeedRun:
             self._stream.add_partition(count)
 
         self._tasks.append(self._background.submit(grow))
+
+    def _do_rescale(self, action):
+        # Refused or lost when the coordinator is away: then the job stays as it is.
+        self._callers.submit(self._cluster.run, "job", "rescale", JOB, "--parallelism", action.detail, "--timeout", "5s",
+                             timeout_s=10)
 
     def _do_transaction(self, action):
         self._stream.transaction(commit=action.detail == "commit")
