@@ -11,6 +11,8 @@ namespace {
 
 constexpr char kName[] = "VERSION";
 constexpr char kPrefix[] = "weir data ";
+// Until the store answers for certain whether it swapped.
+constexpr int kAttempts = 5;
 // No content has it.
 constexpr char kNoVersion[] = "\"weir\"";
 
@@ -18,7 +20,9 @@ constexpr char kNoVersion[] = "\"weir\"";
 // mark itself, whose content stays what it is even if the answers are wrong.
 absl::Status CheckConditions(BlobStore* blobs, const std::string& mark, const std::string& uri) {
   const absl::Status created = blobs->PutIfAbsent(kName, mark);
-  const absl::Status swapped = blobs->PutIfVersion(kName, mark, kNoVersion).status();
+  absl::Status swapped = absl::UnknownError("");
+  for (int i = 0; i < kAttempts && absl::IsUnknown(swapped); ++i)
+    swapped = blobs->PutIfVersion(kName, mark, kNoVersion).status();
   if (created.ok() || swapped.ok()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the store of ", uri, " overwrites an object although it was told not to (If-",

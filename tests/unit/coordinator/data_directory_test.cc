@@ -64,6 +64,15 @@ TEST(DataDirectoryTest, RefusesAStoreThatIgnoresConditions) {
   EXPECT_EQ(store.Snapshot().at("VERSION"), "weir data 1\n") << "the mark stays what it was";
 }
 
+TEST(DataDirectoryTest, AsksAgainWhatIsUnknown) {
+  FaultyBlobStore store;
+  ASSERT_TRUE(OpenDataDirectory(&store, "x").ok());
+  store.PlanPuts({PutFault::kNone, PutFault::kLost, PutFault::kLost});
+  EXPECT_TRUE(OpenDataDirectory(&store, "x").ok());
+  store.PlanPuts(std::deque<PutFault>(6, PutFault::kLost));
+  EXPECT_EQ(OpenDataDirectory(&store, "x").code(), absl::StatusCode::kUnknown);
+}
+
 TEST(DataDirectoryTest, DoesNotStartOnAStoreThatDoesNotAnswer) {
   FaultyBlobStore store;
   store.FailGets(1);
