@@ -5,6 +5,7 @@ ranges, and the token service's web identities.
         store.plan(Fault(answer="drop"), method="PUT", times=2)      # both are applied, neither is answered
         ...
         store.requests                                               # what came: [Request(method, key, ...)]
+        store.storm(seed=1, rate=0.2)                                # from now on at random
 
 It holds one bucket, "data", knows one access key, and checks no signature: MinIO does.
 """
@@ -14,17 +15,20 @@ import datetime
 import hashlib
 import http.server
 import itertools
+import random
 import threading
 import urllib.parse
 from xml.sax.saxutils import escape
 
 PAGE = 1000
+# Held back for longer, a request would outlive what the client's connection allows.
+LATE_MAX = 20
 
 
 @dataclasses.dataclass
 class Fault:
     """What becomes of one request."""
-    apply: object = True     # False: not at all; "later": when deliver() is called
+    apply: object = True     # False: not at all; "later": when deliver() is called; "twice": now and then
     answer: object = None    # None: the true one; (status, code); "drop": none; "hang": none until release();
                              # "tear": half of its body; bytes: this body with status 200
 
@@ -66,6 +70,7 @@ class FaultyS3:
         self._rules = []            # [matches(request), fault, times left]
         self._late = []
         self._numbers = itertools.count(1)
+        self._storm = None          # (random.Random, rate)
         self._lock = threading.RLock()
         self._released = threading.Event()
         store = self
@@ -102,6 +107,15 @@ class FaultyS3:
         with self._lock:
             self._rules.append([matches, fault, times, skip])
 
+    def storm(self, seed, rate):
+        """A part `rate` of all requests that no plan takes fails in one way or another; late ones arrive out of turn."""
+        with self._lock:
+            self._storm = (random.Random(seed), rate)
+
+    def calm(self):
+        with self._lock:
+            self._storm = None
+
     def deliver(self):
         """Requests that were held back arrive now, each as if it were new; returns their statuses."""
         with self._lock:
@@ -120,9 +134,11 @@ class FaultyS3:
         with self._lock:
             self.requests.append(request)
             fault = self._fault_for(request)
-            if fault.apply == "later":
+            if fault.apply in ("later", "twice"):
                 self._late.append(request)
-            applied = self._apply(request) if fault.apply is True else (500, {}, b"")
+            applied = self._apply(request) if fault.apply in (True, "twice") else (500, {}, b"")
+            if self._storm and len(self._late) > self._storm[0].randrange(LATE_MAX):
+                self._apply(self._late.pop(self._storm[0].randrange(len(self._late))))
         if fault.answer is None:
             return ("answer", *applied)
         if fault.answer == "hang":
@@ -144,6 +160,11 @@ class FaultyS3:
                 return Fault()
             rule[2] -= 1
             return fault
+        if self._storm and self._storm[0].random() < self._storm[1]:
+            return self._storm[0].choice([
+                Fault(answer="drop"), Fault(apply=False, answer="drop"), Fault(apply="later", answer="drop"),
+                Fault(apply=False, answer=(503, "SlowDown")), Fault(answer=(500, "InternalError")),
+                Fault(apply=False, answer=(409, "ConditionalRequestConflict")), Fault(apply="twice"), Fault(answer="tear")])
         return Fault()
 
     # The store.

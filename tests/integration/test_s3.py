@@ -1,14 +1,20 @@
 """Blobs in a real object store, and a cluster whose durable data is there."""
 
 import json
+import pathlib
 import subprocess
+import sys
 
 import pytest
 
 import oracle
-from cluster import WEIR, Cluster
+from cluster import WEIR, Cluster, wait_for
+from minio import Minio
 from s3 import BlobTool
 from test_main_job import ACTIVITY, ACTIVITY_ORACLE, produce_spread, source, transactions
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fakes"))
+from s3_server import FaultyS3  # noqa: E402
 
 ROWS = 60_000
 MIB = 1 << 20
@@ -118,11 +124,39 @@ def test_servers_refuse_what_they_cannot_use(minio, tmp_path, command, uri, chan
     assert "canary" not in done.stderr + done.stdout
 
 
+def test_a_worker_without_rights_says_so_and_ends(bucket, tmp_path):
+    with Cluster(tmp_path / "cluster", workers=1, data=f"s3://{bucket.name}/weir",
+                 environment=bucket.environment()) as cluster:
+        worker = cluster.workers[0]
+        worker.stop()
+        worker.start(AWS_SECRET_ACCESS_KEY="canary-wrong")
+        worker.wait_until_dead()
+        assert f"the cluster's data at s3://{bucket.name}/weir can't be used from this worker" in worker.log()
+        assert "check the credentials" in worker.log()
+        assert "canary" not in worker.log()
+
+
+def produce(kafka, topic):
+    kafka.create_topic(topic, partitions=4)
+    produce_spread(kafka, topic, transactions(ROWS, seed=77), 4)
+
+
+def submit(cluster, kafka, topic, tables):
+    script = "SET checkpoint_interval = '500ms';" + source(options=", stop = 'latest'") + ACTIVITY % ""
+    return cluster.submit(script, "activity", BROKERS=kafka.brokers, TOPIC=topic, TABLES=tables)["id"]
+
+
+def judge(kafka, topic, tables, done):
+    """The table of the finished job is exactly right."""
+    assert done["records_in"] == done["records_used"] == ROWS
+    records = oracle.records_table(kafka.read(topic))
+    expected = oracle.query(records, ACTIVITY_ORACLE.replace("{watermark}", "TIMESTAMPTZ 'infinity'"))
+    assert oracle.same_rows(oracle.table_rows(tables / "activity"), expected) is None
+
+
 def test_a_cluster_survives_kills(kafka, bucket, topic_name, tmp_path):
     """Job log, state and checkpoints in the bucket; coordinator and worker die in the middle; the table is exactly right."""
-    kafka.create_topic(topic_name, partitions=4)
-    produce_spread(kafka, topic_name, transactions(ROWS, seed=77), 4)
-    script = "SET checkpoint_interval = '500ms';" + source(options=", stop = 'latest'") + ACTIVITY % ""
+    produce(kafka, topic_name)
     with Cluster(tmp_path / "cluster", workers=2, data=f"s3://{bucket.name}/weir",
                  environment=bucket.environment()) as cluster:
         victim = cluster.workers[1]
@@ -132,7 +166,7 @@ def test_a_cluster_survives_kills(kafka, bucket, topic_name, tmp_path):
             process.wait_until_ready()
         for worker in cluster.workers:
             worker.wait_until_ready()
-        job = cluster.submit(script, "activity", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        job = submit(cluster, kafka, topic_name, tmp_path)
         for process in (victim, cluster.coordinator):
             process.wait_until_dead()
             process.start()
@@ -141,10 +175,7 @@ def test_a_cluster_survives_kills(kafka, bucket, topic_name, tmp_path):
         assert len(done["restarts"]) >= 2
         shown = json.dumps([cluster.weir("cluster", "status"), done]) + "".join(
             p.log() for p in [cluster.coordinator, *cluster.workers])
-    assert done["records_in"] == done["records_used"] == ROWS
-    records = oracle.records_table(kafka.read(topic_name))
-    expected = oracle.query(records, ACTIVITY_ORACLE.replace("{watermark}", "TIMESTAMPTZ 'infinity'"))
-    assert oracle.same_rows(oracle.table_rows(tmp_path / "activity"), expected) is None
+    judge(kafka, topic_name, tmp_path, done)
     keys = bucket.keys("weir/")
     assert "weir/VERSION" in keys
     assert any("/log/" in key for key in keys)
@@ -153,3 +184,37 @@ def test_a_cluster_survives_kills(kafka, bucket, topic_name, tmp_path):
     for secret in (bucket.access_key, bucket.secret_key):
         assert secret not in shown
         assert secret.encode() not in stored
+
+
+def test_a_cluster_outlasts_a_store_that_goes_away(kafka, tmp_path, topic_name):
+    """MinIO is killed while a checkpoint is under way, stays away for some attempts, and comes back with its data."""
+    produce(kafka, topic_name)
+    with Minio.started(tmp_path / "minio") as minio:
+        bucket = minio.make_bucket("data")
+        with Cluster(tmp_path / "cluster", workers=2, data="s3://data/weir", environment=bucket.environment()) as cluster:
+            worker = cluster.workers[1]
+            worker.kill()
+            worker.start(failpoints="worker.before_upload=delay:1500@1")
+            worker.wait_until_ready()
+            job = submit(cluster, kafka, topic_name, tmp_path)
+            wait_for(lambda: "failpoint hit" in worker.log(), 60, lambda: "the first upload")
+            minio.kill()
+            wait_for(lambda: "slow to do it" in worker.log() + cluster.coordinator.log(), 60,
+                     lambda: "somebody to miss the store")
+            minio.start()
+            done = cluster.finish(job)
+    judge(kafka, topic_name, tmp_path, done)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_cluster_weathers_a_storm(kafka, tmp_path, topic_name, seed):
+    """A fifth of all requests is lost, answered falsely, delayed, repeated or torn."""
+    produce(kafka, topic_name)
+    with FaultyS3() as store:
+        store.storm(seed, rate=0.2)
+        with Cluster(tmp_path / "cluster", workers=2, data="s3://data/weir", environment=store.environment()) as cluster:
+            done = cluster.finish(submit(cluster, kafka, topic_name, tmp_path))
+            shown = "".join(p.log() for p in [cluster.coordinator, *cluster.workers])
+        assert len(store.requests) > 20
+    judge(kafka, topic_name, tmp_path, done)
+    assert "canary" not in shown
