@@ -29,6 +29,9 @@ absl::Status TableError(const SinkSpec& sink, const absl::Status& status) {
   return ApiError(absl::StatusCode::kFailedPrecondition, kReasonTable, message);
 }
 
+// How often a record of unknown outcome is appended; each time the log tries on its own, too.
+constexpr int kRecordAttempts = 5;
+
 // Another lineage's transactions of a sink of this name: an earlier job wrote the table, and this
 // one would write the same rows again.
 absl::Status CheckLineage(const SinkSpec& sink, const TableState& table) {
@@ -70,6 +73,7 @@ struct Submitter::Request {
   absl::Status CheckTables(const Deps& deps);
   absl::Status MakeTables(const Deps& deps, const std::string& lineage);
   absl::Status CheckAndRecord(const Deps& deps);
+  absl::Status Record(const Deps& deps, const LogRecord& record);
 };
 
 absl::Status Submitter::Request::Compile(const CompileJob& compile) {
@@ -147,14 +151,27 @@ absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
                                  readable.status().message()));
   }
   result.id = absl::StrCat(args.name, "-", RandomHex(*deps.random, 8));
-  absl::Status appended = Failpoint("coordinator.before_submitted");
-  if (appended.ok()) {
-    appended = JobLog(deps.blobs, result.id).Append(record, &result.log).status();
+  return Record(deps, record);
+}
+
+// An append that fails may have stored the record all the same. The job would come alive at the
+// coordinator's next start, beside the one that its user submitted instead, and both would write
+// the tables. So the same record is appended again until it is known to stand.
+absl::Status Submitter::Request::Record(const Deps& deps, const LogRecord& record) {
+  absl::Status appended;
+  for (int attempt = 0; attempt < kRecordAttempts; ++attempt) {
+    appended = Failpoint("coordinator.before_submitted");
+    if (appended.ok() && result.log.tail == 0) {
+      appended = JobLog(deps.blobs, result.id).Append(record, &result.log).status();
+    }
+    if (appended.ok()) appended = Failpoint("coordinator.after_submitted");
+    if (appended.ok()) return absl::OkStatus();
   }
-  if (appended.ok()) appended = Failpoint("coordinator.after_submitted");
-  if (appended.ok()) return absl::OkStatus();
   return ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
-                  absl::StrCat("the job could not be recorded: ", appended.message()));
+                  absl::StrCat("the job could not be recorded, or not surely: ", appended.message(),
+                               "; if it was, it runs once the coordinator is started again: "
+                               "look for ",
+                               result.id, " before you submit it again"));
 }
 
 Submitter::Submitter(Deps deps) : deps_(std::move(deps)) {}

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,16 +31,22 @@ def main():
     outcomes = []
     results = multiprocessing.SimpleQueue()
     processes = [multiprocessing.Process(target=run_lane, args=(*item, results)) for item in work]
+    # Told to end, lanes take their processes and namespaces with them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     for process in processes:
         process.start()
-    for _ in seeds:
-        report, outcome = results.get()
-        print(report, flush=True)
-        outcomes.append(outcome)
-        if arguments.json:
-            arguments.json.write_text(json.dumps(summary(outcomes, time.monotonic() - begin), indent=1) + "\n")
-    for process in processes:
-        process.join()
+    try:
+        for _ in seeds:
+            report, outcome = results.get()
+            print(report, flush=True)
+            outcomes.append(outcome)
+            if arguments.json:
+                arguments.json.write_text(json.dumps(summary(outcomes, time.monotonic() - begin), indent=1) + "\n")
+    finally:
+        for process in processes:
+            if len(outcomes) < len(seeds):
+                process.terminate()
+            process.join()
     print_summary(summary(outcomes, time.monotonic() - begin))
     if not arguments.keep and not arguments.directory and all(o.ok for o in outcomes):
         shutil.rmtree(base, ignore_errors=True)

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "base/blob_store.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "coordinator/coordinator_seams.h"
@@ -267,6 +268,37 @@ TEST_F(CoordinatorTest, ANewCoordinatorGoesOnWhereTheOldOneWas) {
 }
 
 // A worker that was away when its tasks were cancelled would run them for ever.
+// The submit was answered with an error and repeated; after the next start two jobs wrote one
+// table.
+TEST_F(CoordinatorTest, AJobWhoseRecordLandedWithoutAnAnswerIsMadeOnce) {
+  auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(ArmFailpoints("coordinator.after_submitted=error@1").ok());
+  const grpc::Status submitted = Submit("activity", "/t/a", &job);
+  ArmFailpoints("").IgnoreError();
+  ASSERT_TRUE(submitted.ok()) << submitted.error_message();
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  coordinator_.reset();
+  worker.reset();
+  Start();
+  v1::ListJobsRequest request;
+  v1::ListJobsResponse listed;
+  ASSERT_TRUE(Call(&v1::JobService::Stub::List, request, &listed).ok());
+  ASSERT_THAT(listed.jobs(), SizeIs(1));
+  EXPECT_EQ(listed.jobs(0).id(), job.id());
+}
+
+TEST_F(CoordinatorTest, AJobThatCannotBeRecordedIsRefusedAndSaysWhatToLookFor) {
+  auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(ArmFailpoints("coordinator.before_submitted=error").ok());
+  const grpc::Status refused = Submit("activity", "/t/a", &job);
+  ArmFailpoints("").IgnoreError();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(refused.error_message(), HasSubstr("look for activity-"));
+  EXPECT_TRUE(Submit("activity", "/t/a", &job).ok()) << "the name and the table are free again";
+}
+
 TEST_F(CoordinatorTest, AWorkerThatComesBackWithLeftOverTasksIsTold) {
   auto busy = AddWorker("w:1");
   v1::Job job;
