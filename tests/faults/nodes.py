@@ -37,6 +37,7 @@ class Node:
 
     def kill(self, away_s):
         self.process.kill()
+        self._notice_hits(time.monotonic())  # what it wrote last belongs to this life
         self.paused_until = None
         self._start_at = time.monotonic() + away_s
 
