@@ -160,6 +160,7 @@ void BM_Final(benchmark::State& state) {
     }
     const auto begin = std::chrono::steady_clock::now();
     WEIR_CHECK(final.op->OnWatermark(0, kMaxEventTime, out).ok());
+    while (final.op->HasMore()) WEIR_CHECK(final.op->Continue(out).ok());
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     fired += out.rows;
   }
@@ -185,7 +186,7 @@ void BM_Checkpoint(benchmark::State& state) {
   context.job = "bench";
   context.blobs = blobs->get();
   context.random = SystemRandom();
-  context.cache_directory = root;
+  context.state_directory = root;
   double capture = 0, finish = 0, restore = 0;
   int64_t groups = 0, bytes = 0;
   auto since = [](std::chrono::steady_clock::time_point begin) {

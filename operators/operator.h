@@ -5,6 +5,8 @@
 //
 //   Open → { Process | OnWatermark | OnStatus | Drain | Capture | Published }* → destructor
 //
+// While HasMore(), the task calls only Continue, Published and the destructor.
+//
 // It never blocks and never does I/O on that thread; what blocks goes into PendingState::finish,
 // which runs on the I/O pool. It holds no reference to another operator: rows leave through Output.
 //
@@ -77,9 +79,15 @@ struct OperatorContext {
   MemoryBudget* sink_memory = nullptr;
   BlobStore* blobs = nullptr;   // the cluster's store; a job's files are under "jobs/<job>/"
   std::string cache_directory;  // local, of this job, generation and task; exists; disposable
+  // Local, of this job, kept over generations and restarts of the process; exists. State files that
+  // the next deployment's manifest names are found here again, all others are removed.
+  std::string state_directory;
   // By INSERT. The operator adds to its own INSERT's account; owned by the task.
   std::map<int, InsertCounters>* counters = nullptr;
   const OwnerEcho* echo = nullptr;  // of the edge a partial aggregate feeds; null elsewhere
+  // To be called, on any thread, when work on the I/O pool has ended that the operator waits for:
+  // Blocked() is asked again. Callable as long as the I/O pool is. May be empty (tests).
+  std::function<void()> wake;
 };
 
 // The part of a checkpoint that an operator captured at the barrier and still has to make durable.
@@ -109,6 +117,13 @@ class Operator {
   virtual absl::Status OnWatermark(int input, EventTime time, Output& out) = 0;
   virtual absl::Status OnStatus(int input, ChannelStatus status, Output& out) = 0;
 
+  // True while rows of an OnWatermark are still to come: a step emits about a batch, closing many
+  // windows takes many steps, and the sink's Blocked() counts in between. The watermark leaves
+  // behind its last row.
+  virtual bool HasMore() const { return false; }
+  // Emits about one batch of them. REQUIRES: HasMore(), and no operator of the task is Blocked().
+  virtual absl::Status Continue(Output&) { return absl::OkStatus(); }
+
   // Emit everything that is only buffered for speed (partials). Called before Capture and before
   // the task reports itself idle.
   virtual absl::Status Drain(Output& out) = 0;
@@ -120,15 +135,19 @@ class Operator {
   // The checkpoint is published: local copies of older ones may go.
   virtual void Published(CheckpointId id) = 0;
 
-  // Bytes and keys of state held, for status and metrics.
+  // State held, for status and metrics.
   struct Footprint {
-    int64_t bytes = 0;
-    int64_t keys = 0;
+    int64_t bytes = 0;  // in memory
+    int64_t keys = 0;   // in memory
+    int64_t files = 0;  // in the list of state files
+    int64_t file_bytes = 0;
+    int64_t spilled_bytes = 0;    // written since the start because memory was short
+    int64_t rewritten_bytes = 0;  // written since the start to keep the list short
   };
   virtual Footprint StateFootprint() const = 0;
 
-  // True while the operator can't take more rows (its writes to disk lag behind): the task stops
-  // feeding it, and back-pressure reaches Kafka.
+  // True while the operator can't go on (its writes or reads of disk lag behind): the task stops
+  // feeding and continuing it, and back-pressure reaches Kafka.
   virtual bool Blocked() const = 0;
 };
 

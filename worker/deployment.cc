@@ -1,6 +1,7 @@
 #include "worker/deployment.h"
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "operators/window/partial_format.h"
 #include "operators/worker_memory.h"
 #include "worker/edge_output.h"
+#include "worker/job_files.h"
 #include "worker/operator_graph.h"
 
 namespace weir {
@@ -97,10 +99,12 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     edges_by_op.emplace_back(spec_.plan.edges[e].from_op, edges.back().get());
   }
 
+  const std::string state = StateDirectory();
   const std::string cache = absl::StrCat(parts_.cache_directory, "/", spec_.job, "/",
                                          spec_.generation.value, "/", id.vertex, "-", id.index);
   std::error_code failed;
   std::filesystem::create_directories(cache, failed);
+  if (!failed) std::filesystem::create_directories(state, failed);
   if (failed) {
     return absl::FailedPreconditionError(absl::StrCat("the cache directory ", cache,
                                                       " can't be made: ", failed.message(),
@@ -127,7 +131,9 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     context->sink_memory = &parts_.memory->sink;
     context->blobs = parts_.blobs;
     context->cache_directory = cache;
+    context->state_directory = state;
     context->counters = counters.get();
+    context->wake = [slot = local->slot] { slot->Wake(); };
     for (const auto& [op, edge] : edges_by_op) {
       if (op == static_cast<int>(i)) context->echo = edge->echo();
     }
@@ -184,7 +190,21 @@ void Deployment::MakeInputs(LocalTask& local, std::vector<TaskInput>* inputs, in
   }
 }
 
+std::string Deployment::StateDirectory() const {
+  return absl::StrCat(parts_.cache_directory, "/", spec_.job, "/", kStateFolder);
+}
+
 absl::Status Deployment::Open() {
+  // What the manifest doesn't name is of no use to this generation or a later one.
+  std::set<std::string> named;
+  for (const std::unique_ptr<LocalTask>& local : tasks_) {
+    for (const OperatorState& state : local->restore->states) {
+      for (const StateFile& file : state.files) {
+        named.insert(std::filesystem::path(file.path).filename());
+      }
+    }
+  }
+  RemoveOtherFiles(StateDirectory(), named);
   for (const std::unique_ptr<LocalTask>& local : tasks_) {
     WEIR_RETURN_IF_ERROR(local->task->Open(*local->restore));
   }

@@ -90,6 +90,7 @@ class Deployment {
   void MakeInputs(LocalTask& local, std::vector<TaskInput>* inputs, int* ports);
   std::unique_ptr<ChannelSender> MakeSender(LocalTask& from, int edge, EdgeOutput* output,
                                             int to_task);
+  std::string StateDirectory() const;
   LocalTask* Find(TaskId task);
   const DeploymentSpec::Placement& PlacementOf(TaskId task) const;
   void PostAll(std::function<absl::Status(Task&)> message);

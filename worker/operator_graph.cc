@@ -132,6 +132,19 @@ absl::StatusOr<SourceOperator::PollResult> OperatorGraph::Poll() {
   return source_->Poll(*outputs_[0]);
 }
 
+bool OperatorGraph::HasMore() const {
+  return std::any_of(operators_.begin(), operators_.end(),
+                     [](const std::unique_ptr<Operator>& op) { return op->HasMore(); });
+}
+
+absl::Status OperatorGraph::Continue() {
+  // The last one first: an operator that has more is fed nothing.
+  for (size_t i = operators_.size(); i-- > 0;) {
+    if (operators_[i]->HasMore()) return operators_[i]->Continue(*outputs_[i]);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status OperatorGraph::Drain() {
   for (size_t i = 0; i < operators_.size(); ++i) {
     WEIR_RETURN_IF_ERROR(operators_[i]->Drain(*outputs_[i]));
@@ -163,6 +176,10 @@ Operator::Footprint OperatorGraph::StateFootprint() const {
     const Operator::Footprint one = op->StateFootprint();
     total.bytes += one.bytes;
     total.keys += one.keys;
+    total.files += one.files;
+    total.file_bytes += one.file_bytes;
+    total.spilled_bytes += one.spilled_bytes;
+    total.rewritten_bytes += one.rewritten_bytes;
   }
   return total;
 }

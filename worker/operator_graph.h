@@ -38,6 +38,10 @@ class OperatorGraph {
 
   absl::StatusOr<SourceOperator::PollResult> Poll();
 
+  // Whether some operator has more rows of a watermark to emit; emits some.
+  bool HasMore() const;
+  absl::Status Continue();
+
   // Empties every operator's buffers downstream, in topological order.
   absl::Status Drain();
   // Captures every operator. Drain comes first.

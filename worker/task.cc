@@ -92,6 +92,7 @@ absl::StatusOr<Task::StepResult> Task::StepOrFail() {
     edge->RefreshEcho();
   }
   if (graph_->Blocked()) return StepResult::kBlocked;
+  if (graph_->HasMore()) return ContinueWatermark();
   return graph_->source() != nullptr ? PollSource() : ReadInputs();
 }
 
@@ -137,6 +138,15 @@ absl::StatusOr<Task::StepResult> Task::ReadInputs() {
   return StepResult::kIdle;
 }
 
+absl::StatusOr<Task::StepResult> Task::ContinueWatermark() {
+  WEIR_RETURN_IF_ERROR(graph_->Continue());
+  if (!graph_->HasMore() && status_behind_) {
+    const PortStatus behind = *std::exchange(status_behind_, std::nullopt);
+    WEIR_RETURN_IF_ERROR(graph_->OnStatus(behind.port, behind.status));
+  }
+  return StepResult::kBusy;
+}
+
 absl::Status Task::Handle(int channel, Element element) {
   const int port = inputs_[channel].port;
   ChannelWatermarks& time = port_time_[port];
@@ -168,7 +178,12 @@ absl::Status Task::Handle(int channel, Element element) {
 
 absl::Status Task::AnnounceTime(int port, const ChannelWatermarks::Change& change) {
   if (change.watermark) port_watermark_[port] = *change.watermark;
-  return change.Announce([&](ChannelStatus status) { return graph_->OnStatus(port, status); },
+  auto on_status = [&](ChannelStatus status) {
+    if (!graph_->HasMore()) return graph_->OnStatus(port, status);
+    status_behind_ = {port, status};
+    return absl::OkStatus();
+  };
+  return change.Announce(on_status,
                          [&](EventTime time) { return graph_->OnWatermark(port, time); });
 }
 

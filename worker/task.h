@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,7 @@ class Task {
   absl::Status TakeMail();
   absl::StatusOr<StepResult> PollSource();
   absl::StatusOr<StepResult> ReadInputs();
+  absl::StatusOr<StepResult> ContinueWatermark();
   absl::Status Handle(int channel, Element element);
   absl::Status AnnounceTime(int port, const ChannelWatermarks::Change& change);
   absl::Status CaptureAt(const Barrier& barrier);
@@ -132,6 +134,12 @@ class Task {
   bool failed_ = false;
   bool source_finished_ = false;
   size_t next_input_ = 0;
+  // Of the element whose watermark still has rows to come: announced behind them.
+  struct PortStatus {
+    int port;
+    ChannelStatus status;
+  };
+  std::optional<PortStatus> status_behind_;
   int64_t rows_received_ = 0;
   int64_t step_ended_us_ = 0;
   StepResult last_result_ = StepResult::kIdle;

@@ -28,6 +28,7 @@
 #include "worker/control.h"
 #include "worker/deployment.h"
 #include "worker/exchange.h"
+#include "worker/job_files.h"
 #include "worker/worker_metrics.h"
 
 namespace weir {
@@ -36,6 +37,8 @@ namespace {
 constexpr absl::Duration kHeartbeat = absl::Milliseconds(500);
 constexpr int kDescribeTimeoutMs = 4000;
 constexpr int kIoThreads = 4;
+// Local files of a job that has left this worker are kept so long: it may come back.
+constexpr absl::Duration kJobFilesKept = absl::Hours(1);
 
 KafkaReaderOptions ReaderOptions(const WorkerOptions& options, const MemoryPlan& plan) {
   KafkaReaderOptions readers{.dev_brokers = options.dev_brokers};
@@ -94,7 +97,7 @@ class WorkerImpl : public Worker, public ControlHandler {
         describe_io_(MakeIoPool("describe", 2)) {}
 
   absl::Status Start() {
-    WEIR_RETURN_IF_ERROR(EmptyCache());
+    WEIR_RETURN_IF_ERROR(PrepareCache());
     exchange_ = MakeExchange();
     WEIR_RETURN_IF_ERROR(Listen());
     for (int i = 0; i < options_.slots; ++i) slots_.push_back(std::make_unique<Slot>(i));
@@ -122,9 +125,9 @@ class WorkerImpl : public Worker, public ControlHandler {
     link.reset();  // no call from the control thread from here on
     if (exchange_ != nullptr) exchange_->Shutdown();
     StopAllDeployments();
-    slots_.clear();
     describe_io_.reset();
-    io_.reset();  // finishes what tasks captured; its reports go nowhere
+    io_.reset();  // finishes what tasks captured, may wake slots; its reports go nowhere
+    slots_.clear();
   }
 
   const std::string& address() const override { return address_; }
@@ -240,11 +243,11 @@ class WorkerImpl : public Worker, public ControlHandler {
     std::shared_ptr<DeploymentReporter> reporter;
   };
 
-  absl::Status EmptyCache() {
+  // Keeps the state files of jobs that may come back.
+  absl::Status PrepareCache() {
     std::error_code failed;
-    const std::string jobs = options_.cache_directory + "/jobs";
-    std::filesystem::remove_all(jobs, failed);
-    if (!failed) std::filesystem::create_directories(jobs, failed);
+    std::filesystem::create_directories(JobsDirectory(), failed);
+    if (!failed) failed = RemoveGenerations(JobsDirectory());
     if (failed) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the cache directory ", options_.cache_directory, " can't be written: ", failed.message(),
@@ -252,6 +255,8 @@ class WorkerImpl : public Worker, public ControlHandler {
     }
     return absl::OkStatus();
   }
+
+  std::string JobsDirectory() const { return options_.cache_directory + "/jobs"; }
 
   absl::Status Listen() {
     WEIR_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(options_.listen));
@@ -263,7 +268,7 @@ class WorkerImpl : public Worker, public ControlHandler {
   WorkerParts Parts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     WorkerParts parts;
     parts.address = address_;
-    parts.cache_directory = options_.cache_directory + "/jobs";
+    parts.cache_directory = JobsDirectory();
     parts.slots = &slots_;
     parts.exchange = exchange_.get();
     parts.io = io_.get();
@@ -336,7 +341,19 @@ class WorkerImpl : public Worker, public ControlHandler {
       if (link_ != nullptr) link_->Heartbeat(jobs, resident);
       metrics_.Update(jobs, exchange_->traffic(), resident, link_ != nullptr && link_->connected());
       if (!options_.pause_file.empty()) PauseNamedJobs();
+      RemoveFilesOfFormerJobs();
     }
+  }
+
+  // Now and then.
+  void RemoveFilesOfFormerJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const int64_t now = clock_->MonotonicMicros();
+    if (now - looked_for_former_jobs_us_ < absl::ToInt64Microseconds(kJobFilesKept)) return;
+    looked_for_former_jobs_us_ = now;
+    std::set<std::string> jobs;
+    for (const auto& [job, entry] : deployments_) jobs.insert(job);
+    if (retiring_ > 0) return;
+    RemoveOldFolders(JobsDirectory(), jobs, kJobFilesKept);
   }
 
   void PauseNamedJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -367,6 +384,7 @@ class WorkerImpl : public Worker, public ControlHandler {
   std::unique_ptr<CoordinatorLink> link_ ABSL_GUARDED_BY(mutex_);
   absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t looked_for_former_jobs_us_ ABSL_GUARDED_BY(mutex_) = clock_->MonotonicMicros();
   std::thread heartbeat_;
 };
 

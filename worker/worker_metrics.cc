@@ -81,6 +81,16 @@ void WorkerMetrics::UpdateTask(const JobStats& job, const TaskStats& stats) {
       ->Set(static_cast<double>(stats.state.bytes));
   metrics_->GetGauge("weir_state_keys", "Keys of state held by the task", task)
       ->Set(static_cast<double>(stats.state.keys));
+  metrics_->GetGauge("weir_state_files", "State files that the task's next checkpoint names", task)
+      ->Set(static_cast<double>(stats.state.files));
+  metrics_->GetGauge("weir_state_file_bytes", "Bytes of these files", task)
+      ->Set(static_cast<double>(stats.state.file_bytes));
+  Advance(job, "weir_state_spilled_bytes_total",
+          "State written to disk because it exceeded its memory", task,
+          static_cast<double>(stats.state.spilled_bytes));
+  Advance(job, "weir_state_rewritten_bytes_total",
+          "State written again to keep the number of its files small", task,
+          static_cast<double>(stats.state.rewritten_bytes));
   metrics_->GetGauge("weir_queue_bytes", "Row bytes waiting in the task's input channels", task)
       ->Set(static_cast<double>(stats.queued_bytes));
   Advance(job, "weir_exchange_rows_sent_total", "Rows the task sent over edges", task,

@@ -142,6 +142,10 @@ void AggregateStates::AddDistinct(size_t column, uint8_t* states, std::string_vi
   columns_[column].accumulator->AddDistinct(states + columns_[column].offset, value, fresh, arena);
 }
 
+void AggregateStates::CountOneValue(size_t column, uint8_t* states, StateArena& arena) const {
+  columns_[column].accumulator->CountOneValue(states + columns_[column].offset, arena);
+}
+
 void AggregateStates::EncodeValues(size_t column, const std::vector<const std::string*>& values,
                                    std::string* out) const {
   std::vector<uint64_t> empty(width_ / 8, 0);

@@ -62,6 +62,8 @@ class Accumulator {
   virtual DistinctValues* Distinct(const uint8_t*) const { return nullptr; }
   // Adds one encoded value to a count(DISTINCT). `fresh`: it isn't stored yet.
   virtual void AddDistinct(uint8_t*, std::string_view, bool /*fresh*/, StateArena&) const {}
+  // Counts one more value of a count(DISTINCT) without keeping it: for a state that is read once.
+  virtual void CountOneValue(uint8_t*, StateArena&) const {}
 };
 
 // INVALID_ARGUMENT naming function and type when there is no such aggregate.
@@ -90,6 +92,7 @@ class AggregateStates {
   DistinctValues* Distinct(size_t column, const uint8_t* states) const;
   void AddDistinct(size_t column, uint8_t* states, std::string_view value, bool fresh,
                    StateArena& arena) const;
+  void CountOneValue(size_t column, uint8_t* states, StateArena& arena) const;
   // Encodes a group that has nothing but `values` in the set of `column`.
   void EncodeValues(size_t column, const std::vector<const std::string*>& values,
                     std::string* out) const;

@@ -69,12 +69,18 @@ class CountDistinct : public Accumulator {
   absl::Status Append(const uint8_t* state, arrow::ArrayBuilder* builder) const override {
     const DistinctValues* set = Distinct(state);
     Must(static_cast<arrow::Int64Builder*>(builder)->Append(
-        set == nullptr ? 0 : static_cast<int64_t>(set->values.size())));
+        set == nullptr ? 0 : static_cast<int64_t>(set->values.size()) + set->counted));
     return absl::OkStatus();
   }
 
   DistinctValues* Distinct(const uint8_t* state) const override {
     return reinterpret_cast<const DistinctState*>(state)->set;
+  }
+
+  void CountOneValue(uint8_t* state, StateArena& arena) const override {
+    DistinctValues*& set = reinterpret_cast<DistinctState*>(state)->set;
+    if (set == nullptr) set = arena.NewDistinct();
+    ++set->counted;
   }
 
   void AddDistinct(uint8_t* state, std::string_view value, bool fresh,

@@ -151,6 +151,11 @@ int64_t GroupTable::bytes() const {
          static_cast<int64_t>(sizeof(*this));
 }
 
+void GroupTable::ReleaseSlots() {
+  slots_.reset();
+  capacity_ = mask_ = 0;
+}
+
 void GroupTable::Clear() {
   if (capacity_ > 0) std::memset(slots_.get(), 0, capacity_ * sizeof(uint64_t));
   chunks_.clear();

@@ -64,8 +64,11 @@ class GroupTable {
                                        (at - (uint64_t{1} << chunk)) * row_size_);
   }
   StateArena& arena() { return arena_; }
+  int64_t arena_bytes() const { return arena_.bytes(); }
   // Forgets every group, keeping the room for slots.
   void Clear();
+  // Gives the slots' memory back; after that rows can be read, and nothing else.
+  void ReleaseSlots();
 
  private:
   struct Free {

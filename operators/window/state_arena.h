@@ -16,7 +16,8 @@ struct DistinctValues {
   absl::node_hash_set<std::string> values;
   // Those not handed to a checkpoint yet; point into `values`.
   std::vector<const std::string*> fresh;
-  int64_t bytes = 0;  // of all values
+  int64_t bytes = 0;    // of all values
+  int64_t counted = 0;  // further values, all different, that are only counted
 };
 
 // Frees everything at once. One thread at a time.

@@ -36,6 +36,10 @@ class WindowGrid {
            time < std::numeric_limits<int64_t>::max() - reach;
   }
 
+  // Whether a pane that some window holds ends there.
+  bool IsPaneEnd(int64_t time) const {
+    return Representable(time) && PaneEnd(time - 1) == time && InWindow(time);
+  }
   // End of the pane that holds `time`.
   int64_t PaneEnd(int64_t time) const { return Floor(time, pane_) + pane_; }
   // Ends of the first and the last window that hold the pane.

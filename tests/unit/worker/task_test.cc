@@ -29,7 +29,15 @@ class TracingOperator : public Operator {
   }
   absl::Status OnWatermark(int, EventTime time, Output& out) override {
     trace_->push_back("watermark " + std::to_string(time.micros));
-    return out.EmitWatermark(time);
+    if (more == 0) return out.EmitWatermark(time);
+    held_ = time;
+    return absl::OkStatus();
+  }
+  bool HasMore() const override { return held_ != kMinEventTime; }
+  absl::Status Continue(Output& out) override {
+    trace_->push_back("continue");
+    if (--more > 0) return absl::OkStatus();
+    return out.EmitWatermark(std::exchange(held_, kMinEventTime));
   }
   absl::Status OnStatus(int, ChannelStatus status, Output& out) override {
     trace_->push_back("status " + std::to_string(static_cast<int>(status)));
@@ -58,9 +66,11 @@ class TracingOperator : public Operator {
 
   absl::Status fail, fail_finish;
   bool blocked = false;
+  int more = 0;  // calls of Continue that the next watermark takes
 
  private:
   Trace* const trace_;
+  EventTime held_ = kMinEventTime;
 };
 
 class ScriptedSource : public SourceOperator {
@@ -273,6 +283,49 @@ TEST_F(TaskTest, ABlockedOperatorHoldsBackRows) {
   operator_->blocked = false;
   StepUntilIdle();
   EXPECT_EQ(trace_, (Trace{"rows 0 1"}));
+}
+
+TEST_F(TaskTest, NothingOvertakesTheRowsOfAWatermark) {
+  MakeOwner();
+  Push(0, Watermark{EventTime{60}});
+  Push(0, EdgeTestBatch({1}, {1}));
+  Push(0, B(1));
+  Push(1, Watermark{EventTime{70}});
+  Push(1, B(1));
+  operator_->more = 3;
+  EXPECT_EQ(task_->Step(), Task::StepResult::kBusy);
+  StepUntilIdle();
+  EXPECT_EQ(trace_, (Trace{"rows 0 1", "watermark 60", "continue", "continue", "continue", "drain",
+                           "capture 1"}));
+}
+
+TEST_F(TaskTest, AStatusBehindAWatermarkWaitsForItsRows) {
+  MakeOwner();
+  Push(0, Watermark{EventTime{60}});
+  Push(0, StatusChange{ChannelStatus::kIdle});
+  Push(1, Watermark{EventTime{50}});
+  StepUntilIdle();
+  trace_.clear();
+  operator_->more = 2;
+  Push(1, StatusChange{ChannelStatus::kIdle});
+  Push(1, EdgeTestBatch({1}, {1}));
+  StepUntilIdle();
+  EXPECT_EQ(trace_, (Trace{"watermark 60", "continue", "continue", "status 1", "rows 0 1"}));
+}
+
+TEST_F(TaskTest, ABlockedSinkHoldsBackTheRestOfAWatermark) {
+  MakeOwner();
+  operator_->more = 2;
+  Push(0, Watermark{EventTime{60}});
+  Push(1, Watermark{EventTime{70}});
+  EXPECT_EQ(task_->Step(), Task::StepResult::kBusy);
+  EXPECT_EQ(task_->Step(), Task::StepResult::kBusy);
+  operator_->blocked = true;
+  EXPECT_EQ(task_->Step(), Task::StepResult::kBlocked);
+  EXPECT_EQ(operator_->more, 2);
+  operator_->blocked = false;
+  StepUntilIdle();
+  EXPECT_EQ(trace_, (Trace{"watermark 60", "continue", "continue"}));
 }
 
 TEST_F(TaskTest, ASourceAsksItsOwnersFirst) {

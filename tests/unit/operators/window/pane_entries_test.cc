@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "state/keyed/key_encoding.h"
 #include "tests/unit/operators/window/window_harness.h"
@@ -15,79 +18,88 @@ const std::string kKey =
     "\x03"
     "ab";
 
-StateEntry Entry(const StateDelta& delta, size_t i) {
-  const StateDelta::Span& span = delta.entries[i];
-  const std::string_view arena = delta.arena;
-  return {arena.substr(span.key_begin, span.key_size),
-          arena.substr(span.value_begin, span.value_size)};
-}
-
 TEST(PaneEntries, WhatIsWrittenIsParsed) {
   StateDelta delta;
-  PaneEntryWriter writer(&delta);
-  writer.BeginGroup(-5, 300, kKey);
-  writer.value()->append("states");
-  writer.EndValue();
-  writer.AddDistinct(-5, 300, kKey, 258, "value");
-  writer.AddFired(7, EventTime{-9});
-  ASSERT_EQ(delta.entries.size(), 3u);
-  auto group = ParsePaneEntry(Entry(delta, 0), kKeys);
+  delta.BeginGroup(-5, 300, kKey, 70'000);
+  delta.value()->append("states");
+  delta.EndValue();
+  delta.AddDistinct(-5, 300, kKey, 258, "value");
+  delta.AddFired(7, EventTime{-9});
+  delta.AddFired(8, std::nullopt);
+  ASSERT_EQ(delta.size(), 4u);
+  auto group = ParsePaneEntry(delta.entry(0), kKeys);
   ASSERT_TRUE(group.ok()) << group.status();
   EXPECT_EQ(group->kind, PaneEntry::Kind::kGroup);
   EXPECT_EQ(group->pane_end, -5);
   EXPECT_EQ(group->key_group, 300);
   EXPECT_EQ(group->key, kKey);
+  EXPECT_EQ(group->run, 70'000u);
   EXPECT_EQ(group->value, "states");
-  auto distinct = ParsePaneEntry(Entry(delta, 1), kKeys);
+  auto distinct = ParsePaneEntry(delta.entry(1), kKeys);
   ASSERT_TRUE(distinct.ok()) << distinct.status();
   EXPECT_EQ(distinct->kind, PaneEntry::Kind::kDistinct);
   EXPECT_EQ(distinct->column, 258u);
   EXPECT_EQ(distinct->key, kKey);
   EXPECT_EQ(distinct->value, "value");
-  auto fired = ParsePaneEntry(Entry(delta, 2), kKeys);
+  auto fired = ParsePaneEntry(delta.entry(2), kKeys);
   ASSERT_TRUE(fired.ok()) << fired.status();
   EXPECT_EQ(fired->kind, PaneEntry::Kind::kFired);
   EXPECT_EQ(fired->key_group, 7);
   EXPECT_EQ(fired->fired, EventTime{-9});
+  auto gone = ParsePaneEntry(delta.entry(3), kKeys);
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  EXPECT_EQ(gone->fired, std::nullopt);
 }
 
-TEST(PaneEntries, KeysSortByPaneAndDeletesCoverWholePanes) {
+TEST(PaneEntries, SortByPaneGroupKeyAndRun) {
   StateDelta delta;
-  PaneEntryWriter writer(&delta);
   const int64_t max = std::numeric_limits<int64_t>::max();
-  for (int64_t end : {-max, int64_t{-1}, int64_t{0}, int64_t{1}, int64_t{1} << 40, max - 1}) {
-    writer.BeginGroup(end, 4095, kKey);
-    writer.EndValue();
-  }
-  for (size_t i = 1; i < delta.entries.size(); ++i) {
-    EXPECT_LT(Entry(delta, i - 1).key, Entry(delta, i).key);
-  }
-  writer.AddFired(0, EventTime{1});
-  writer.DeletePanesUpTo(0);
-  auto covered = [&](size_t i) {
-    const std::string_view key = Entry(delta, i).key;
-    return key >= delta.deletes.back().begin && key < delta.deletes.back().end;
+  auto add = [&](int64_t end, uint16_t group, uint32_t run) {
+    delta.BeginGroup(end, group, kKey, run);
+    delta.EndValue();
   };
-  EXPECT_TRUE(covered(0) && covered(1) && covered(2));
-  EXPECT_FALSE(covered(3) || covered(4) || covered(5) || covered(6));
-  writer.DeleteFired();
-  EXPECT_TRUE(covered(6));
-  EXPECT_FALSE(covered(0));
+  add(max - 1, 4095, 0);
+  delta.AddDistinct(0, 9, kKey, 1, "b");
+  delta.AddDistinct(0, 9, kKey, 1, "a");
+  add(0, 9, 256);
+  add(0, 9, 2);
+  add(0, 10, 0);
+  add(-max, 3, 0);
+  delta.AddFired(0, EventTime{1});
+  std::vector<std::string> keys;
+  ASSERT_TRUE(delta
+                  .WriteSorted([&](const StateEntry& entry) {
+                    keys.emplace_back(entry.key);
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  std::vector<std::string> expected;
+  for (size_t i : {7, 6, 4, 3, 2, 1, 5, 0}) expected.emplace_back(delta.entry(i).key);
+  EXPECT_EQ(keys, expected);
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_EQ(
+      delta.WriteSorted([](const StateEntry&) { return absl::InternalError("no"); }).message(),
+      "no");
 }
 
 TEST(PaneEntries, MalformedEntriesAreDataLoss) {
   StateDelta delta;
-  PaneEntryWriter writer(&delta);
-  writer.AddDistinct(5, 1, kKey, 0, "");
-  const std::string key(Entry(delta, 0).key);
-  for (size_t size = 0; size < key.size(); ++size) {
-    const bool group = size == key.size() - 2;  // without the column it is the group's entry
-    EXPECT_EQ(ParsePaneEntry({std::string_view(key).substr(0, size), ""}, kKeys).ok(), group)
-        << size;
+  delta.AddDistinct(5, 1, kKey, 0, "");
+  delta.AddFired(1, EventTime{});
+  delta.BeginGroup(5, 1, kKey, 1);
+  delta.EndValue();
+  for (size_t i : {0, 2}) {
+    const std::string key(delta.entry(i).key);
+    for (size_t size = 0; size < key.size(); ++size) {
+      EXPECT_EQ(ParsePaneEntry({std::string_view(key).substr(0, size), ""}, kKeys).status().code(),
+                absl::StatusCode::kDataLoss)
+          << size;
+    }
   }
-  writer.AddFired(1, EventTime{});
-  EXPECT_EQ(ParsePaneEntry({Entry(delta, 1).key, "short"}, kKeys).status().code(),
+  EXPECT_EQ(ParsePaneEntry({delta.entry(1).key, "short"}, kKeys).status().code(),
             absl::StatusCode::kDataLoss);
+  EXPECT_FALSE(ParsePaneEntry({delta.entry(0).key, "value"}, kKeys).ok());
+  EXPECT_FALSE(ParsePaneEntry({std::string(delta.entry(2).key) + "x", ""}, kKeys).ok());
 }
 
 TEST(PaneEntries, SchemaTellsQueriesApart) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -222,6 +223,17 @@ std::vector<std::string> Oracle(const WindowSpec& window, const std::vector<Test
   return result;
 }
 
+absl::Status Finish(absl::Status operator_status, Operator& op, Output& out) {
+  while (operator_status.ok() && op.HasMore()) {
+    if (op.Blocked()) {
+      std::this_thread::yield();  // the I/O pool reads
+    } else {
+      operator_status = op.Continue(out);
+    }
+  }
+  return operator_status;
+}
+
 std::unique_ptr<Task> World::Start(absl::StatusOr<std::unique_ptr<Operator>> op,
                                    const TaskRestore& restore, absl::Status* status) {
   EXPECT_TRUE(op.ok()) << op.status();
@@ -236,8 +248,9 @@ std::unique_ptr<Task> World::Start(absl::StatusOr<std::unique_ptr<Operator>> op,
   context.random = random.get();
   context.state_memory = &memory;
   context.partial_memory = &memory;
+  context.io = io.get();
   context.blobs = &blobs;
-  context.cache_directory = task->cache->path();
+  context.state_directory = task->cache->path();
   context.counters = &task->counters;
   context.echo = &task->echo;
   absl::Status opened = task->op->Open(context, restore);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/io_pool.h"
 #include "base/memory_budget.h"
 #include "base/random.h"
 #include "model/plan.h"
@@ -72,11 +73,15 @@ struct Task {
   std::unique_ptr<Operator> op;
 };
 
+// Takes `operator_status` of an OnWatermark and lets the operator emit what is still to come.
+absl::Status Finish(absl::Status operator_status, Operator& op, Output& out);
+
 // What all tasks of a job share.
 struct World {
   FaultyBlobStore blobs;
   std::unique_ptr<Random> random = SeededRandom(99);
   MemoryBudget memory{int64_t{1} << 30};
+  std::unique_ptr<IoPool> io = MakeInlineIoPool();
   int64_t generation = 1;
 
   std::unique_ptr<Task> Start(absl::StatusOr<std::unique_ptr<Operator>> op,

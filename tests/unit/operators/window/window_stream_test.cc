@@ -6,6 +6,7 @@
 #include <deque>
 #include <random>
 #include <set>
+#include <thread>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,7 @@
 #include "operators/window/final_aggregate.h"
 #include "operators/window/partial_aggregate.h"
 #include "operators/window/partial_format.h"
+#include "state/keyed/file_merge_policy.h"
 #include "tests/unit/operators/window/window_harness.h"
 
 namespace weir {
@@ -27,6 +29,8 @@ struct Scenario {
   int keys = 5;
   bool idle = false;         // sources fall idle now and then
   bool unique_keys = false;  // every row its own key
+  int64_t memory = int64_t{1} << 30;
+  bool threads = false;  // a real I/O pool
 };
 
 // A partition: its rows, and what a source task remembers of it in a checkpoint.
@@ -38,8 +42,10 @@ struct Partition {
 
 class Cluster {
  public:
-  Cluster(const Scenario& scenario, uint64_t seed) : scenario_(scenario), random_(seed) {
+  Cluster(const Scenario& scenario, uint64_t seed)
+      : scenario_(scenario), random_(seed), world_{.memory = MemoryBudget(scenario.memory)} {
     spec_ = TestSpec(scenario.window);
+    if (scenario.threads) world_.io = MakeIoPool("io", 3);
     int64_t offset = 0;
     for (int s = 0; s < scenario.sources; ++s) {
       Partition partition;
@@ -135,6 +141,7 @@ class Cluster {
   }
 
   int uneven() const { return uneven_; }
+  int64_t spilled_bytes() const { return spilled_bytes_; }
 
  private:
   struct Source {
@@ -274,9 +281,11 @@ class Cluster {
 
   void Announce(Owner& owner, std::optional<WatermarkChange> change) {
     if (!change) return;
-    absl::Status status =
-        change->Announce([&](ChannelStatus s) { return owner.task->op->OnStatus(0, s, owner.out); },
-                         [&](EventTime t) { return owner.task->op->OnWatermark(0, t, owner.out); });
+    absl::Status status = change->Announce(
+        [&](ChannelStatus s) { return owner.task->op->OnStatus(0, s, owner.out); },
+        [&](EventTime t) {
+          return Finish(owner.task->op->OnWatermark(0, t, owner.out), *owner.task->op, owner.out);
+        });
     ASSERT_TRUE(status.ok()) << status;
     if (!change->watermark) return;
     for (int g = owner.groups.begin; g < owner.groups.end; ++g) {
@@ -309,6 +318,7 @@ class Cluster {
     for (int64_t i = 0; i < batch.num_rows(); ++i) {
       if (raw.Value(i)) closed_[offsets.Value(i)] = fired_[groups.Value(i)].micros;
     }
+    while (owner.task->op->Blocked()) std::this_thread::yield();
     absl::Status status = owner.task->op->Process(0, batch, owner.out);
     ASSERT_TRUE(status.ok()) << status;
   }
@@ -322,13 +332,17 @@ class Cluster {
     }
     DeliverAll();  // aligned: what came before the barrier is in
     states_.clear();
+    const Barrier barrier{Generation(world_.generation), CheckpointId(++checkpoints_), false};
     std::set<int64_t> watermarks;
     for (Owner& owner : owners_) {
-      auto pending = owner.task->op->Capture({});
+      auto pending = owner.task->op->Capture(barrier);
       ASSERT_TRUE(pending.ok()) << pending.status();
       auto captured = pending->finish();
       ASSERT_TRUE(captured.ok()) << captured.status();
       states_.push_back(captured->states[0]);
+      EXPECT_LE(states_.back().files.size(), 2u * kStateFilesMax);
+      owner.task->op->Published(barrier.id);
+      spilled_bytes_ += owner.task->op->StateFootprint().spilled_bytes;
       watermarks.insert(captured->states[0].watermark.micros);
       auto keep = [](std::vector<Batch>& from, std::vector<Batch>& to) {
         to.insert(to.end(), from.begin(), from.end());
@@ -360,11 +374,13 @@ class Cluster {
   std::vector<Batch> results_, late_;
   InsertCounters counters_;
   int uneven_ = 0;  // checkpoints at which the owners' watermarks differed
+  int64_t checkpoints_ = 0, spilled_bytes_ = 0;
 };
 
 // How many checkpoints had owners at different watermarks.
 int RunSeeds(const Scenario& scenario, uint64_t seeds) {
   int uneven = 0;
+  int64_t spilled_bytes = 0;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Cluster cluster(scenario, seed);
@@ -372,7 +388,9 @@ int RunSeeds(const Scenario& scenario, uint64_t seeds) {
     if (!testing::Test::HasFailure()) cluster.Check();
     if (testing::Test::HasFailure()) break;
     uneven += cluster.uneven();
+    spilled_bytes += cluster.spilled_bytes();
   }
+  EXPECT_EQ(spilled_bytes > 0, scenario.memory < (1 << 20));
   return uneven;
 }
 
@@ -403,6 +421,36 @@ TEST(WindowStream, SourcesFallIdleAndComeBack) {
 
 TEST(WindowStream, HopWithIdleSources) {
   RunSeeds({.window = {20, 5, 0}, .disorder = 30, .bound = 4, .sources = 3, .idle = true}, 6);
+}
+
+// The budget is smaller than a table: state is evicted nearly always, restored into files, and read
+// from there.
+TEST(WindowStream, StateBeyondTheMemory) {
+  RunSeeds({.window = {40, 40, 7}, .disorder = 60, .bound = 20, .sources = 3, .memory = 6000}, 4);
+}
+
+TEST(WindowStream, HopsBeyondTheMemory) {
+  RunSeeds({.window = {35, 15, 4}, .disorder = 30, .bound = 10, .memory = 5000}, 3);
+}
+
+TEST(WindowStream, IdleSourcesBeyondTheMemory) {
+  RunSeeds({.window = {20, 5, 0},
+            .disorder = 30,
+            .bound = 4,
+            .sources = 3,
+            .idle = true,
+            .memory = 10'000},
+           3);
+}
+
+TEST(WindowStream, BeyondTheMemoryWithThreads) {
+  RunSeeds({.window = {25, 25, 0},
+            .disorder = 40,
+            .bound = 10,
+            .unique_keys = true,
+            .memory = 40'000,
+            .threads = true},
+           3);
 }
 
 TEST(WindowStream, EveryRowItsOwnKey) {
