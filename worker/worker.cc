@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "base/address.h"
 #include "base/blob_store.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/io_pool.h"
 #include "base/log.h"

@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "base/blob_store.h"
 #include "base/failpoint.h"
@@ -227,6 +228,13 @@ class FileListState : public KeyedState {
     return absl::StrCat(options_.directory, "/", file.path.substr(file.path.rfind('/') + 1));
   }
 
+  // Of the task that wrote the file: "<begin>-<end>".
+  static std::string RangeInName(const std::string& path) {
+    const std::vector<std::string> parts =
+        absl::StrSplit(path.substr(path.rfind('/') + 1), absl::MaxSplits('-', 3));
+    return parts.size() < 4 ? "" : absl::StrCat(parts[1], "-", parts[2]);
+  }
+
   absl::Status CheckSchema(const OperatorState& state) const {
     if (state.schema == options_.schema) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(
@@ -284,11 +292,19 @@ class FileListState : public KeyedState {
     return InputsOf(files_);
   }
 
+  // The file has left the list. After rescaling several tasks list the files of one: such files
+  // stay until the next deployment.
+  void Drop(const StateFile& file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const KeyGroupRange& own = options_.key_groups;
+    if (RangeInName(file.path) != absl::StrCat(own.begin, "-", own.end)) return;
+    dropped_.emplace_back(CheckpointId(), LocalPath(file));
+  }
+
   void DropDead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     std::erase_if(files_, [this](const Listed& listed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       const bool dead =
           listed.summary.first_time != kUndyingTime && listed.summary.last_time <= dead_up_to_;
-      if (dead) dropped_.emplace_back(CheckpointId(), LocalPath(listed.file));
+      if (dead) Drop(listed.file);
       return dead;
     });
   }
@@ -341,11 +357,11 @@ class FileListState : public KeyedState {
         files.push_back(std::move(listed));
         continue;
       }
-      dropped_.emplace_back(CheckpointId(), LocalPath(listed.file));
+      Drop(listed.file);
       if (!placed) files.push_back(merged);
       placed = true;
     }
-    if (!placed) dropped_.emplace_back(CheckpointId(), LocalPath(merged.file));
+    if (!placed) Drop(merged.file);
     files_ = std::move(files);
   }
 

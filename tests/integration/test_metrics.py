@@ -11,6 +11,8 @@ CONSTANT = {"weir_build_info", "weir_memory_limit_bytes"}
 # Moved by faults that this test doesn't make.
 ELSEWHERE = {
     "weir_commit_conflicts_total": "JobRunnerTest.CountsCommitsOfOthersThatCameBetween",
+    "weir_state_rewritten_bytes_total": "WindowTest.TheListStaysShort",
+    "weir_state_spilled_bytes_total": "test_state_beyond_the_memory_survives_a_crash",
     "weir_fenced_total": "JobRunnerTest.CountsJobsGivenUpToAnotherCoordinator",
 }
 
