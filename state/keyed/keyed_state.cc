@@ -19,7 +19,7 @@
 #include "base/status_macros.h"
 #include "state/keyed/file_merge_policy.h"
 #include "state/keyed/local_files.h"
-#include "state/keyed/sst_file.h"
+#include "state/keyed/rocks_sst_file.h"
 #include "state/keyed/state_file.h"
 #include "state/keyed/state_merge.h"
 

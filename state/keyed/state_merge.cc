@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
-#include "state/keyed/sst_file.h"
+#include "state/keyed/rocks_sst_file.h"
 
 namespace weir {
 namespace {

@@ -1,5 +1,5 @@
 // With rocks_cache_env the only file that knows RocksDB.
-#include "state/keyed/sst_file.h"
+#include "state/keyed/rocks_sst_file.h"
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/options.h>

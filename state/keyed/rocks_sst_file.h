@@ -4,8 +4,8 @@
 // RocksDB's own flush and compaction output can't be moved between databases (DESIGN §7), and a
 // database of ingested files has to compact them or keep them all: so there is none. What it would
 // add over the files, an ordered merged view, is state_merge.h.
-#ifndef WEIR_STATE_KEYED_SST_FILE_H_
-#define WEIR_STATE_KEYED_SST_FILE_H_
+#ifndef WEIR_STATE_KEYED_ROCKS_SST_FILE_H_
+#define WEIR_STATE_KEYED_ROCKS_SST_FILE_H_
 
 #include <cstdint>
 #include <memory>
@@ -51,4 +51,4 @@ absl::StatusOr<std::unique_ptr<SstCursor>> OpenSst(const std::string& path,
 
 }  // namespace weir
 
-#endif  // WEIR_STATE_KEYED_SST_FILE_H_
+#endif  // WEIR_STATE_KEYED_ROCKS_SST_FILE_H_
