@@ -229,12 +229,14 @@ std::function<void()> OwnerState::MergeLater() const {
 
 PendingState OwnerState::Capture(const Barrier& barrier) {
   auto held = std::make_shared<HeldDelta>(context_.state_memory);
+  bool evicted = false;
   // A copy that there is no room for isn't made: the panes go as they are.
   for (int64_t end : panes_->Dirtiest()) {
     if (held->memory.Resize(panes_->DirtyBytes())) break;
     if (panes_->DirtyBytes(end) < EvictionBytesMin()) break;
     LogFirstSpill();
     Evict({end});
+    evicted = true;
   }
   panes_->Capture(&held->delta);
   CaptureFired(&held->delta);
@@ -257,6 +259,8 @@ PendingState OwnerState::Capture(const Barrier& barrier) {
     WEIR_ASSIGN_OR_RETURN(held->files, keyed->Checkpoint(id, dead_up_to));
     return absl::OkStatus();
   });
+  // Rows may wait for the memory: not for checkpoints before this one as well.
+  if (evicted) work_->Start(context_.io);
   PendingState pending;
   pending.finish = [held, work = work_, merge = MergeLater(),
                     state = std::move(state)]() mutable -> absl::StatusOr<CapturedState> {

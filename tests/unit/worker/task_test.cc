@@ -295,7 +295,7 @@ TEST_F(TaskTest, NothingOvertakesTheRowsOfAWatermark) {
   operator_->more = 3;
   EXPECT_EQ(task_->Step(), Task::StepResult::kBusy);
   StepUntilIdle();
-  EXPECT_EQ(trace_, (Trace{"rows 0 1", "watermark 60", "continue", "continue", "continue", "drain",
+  EXPECT_EQ(trace_, (Trace{"watermark 60", "continue", "continue", "continue", "rows 0 1", "drain",
                            "capture 1"}));
 }
 
