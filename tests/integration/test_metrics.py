@@ -7,7 +7,7 @@ from test_backpressure import SPREAD
 from test_main_job import produce_spread, rfc3339, source, transactions
 
 # Set once, to say what a process is.
-CONSTANT = {"weir_build_info", "weir_memory_limit_bytes"}
+CONSTANT = {"weir_build_info", "weir_memory_budget_bytes", "weir_memory_limit_bytes"}
 # Moved by faults that this test doesn't make.
 ELSEWHERE = {
     "weir_commit_conflicts_total": "JobRunnerTest.CountsCommitsOfOthersThatCameBetween",

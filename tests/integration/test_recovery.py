@@ -6,7 +6,7 @@ import oracle
 from cluster import Cluster
 from test_main_job import ACTIVITY, ACTIVITY_ORACLE, produce_spread, source, transactions
 
-ROWS = 60_000
+ROWS = 200_000
 
 
 def run_with_crash(kafka, topic, tmp_path, crash):
