@@ -85,8 +85,8 @@ def run(kafka, directory, records, options):
     if options.check:
         import duckdb
         from deltalake import DeltaTable
-        table = DeltaTable(directory / "by_user").to_pyarrow_dataset()  # noqa: F841: DuckDB finds it by name
-        found = duckdb.sql("SELECT count(*), count(DISTINCT user_id), sum(visits) FROM table").fetchone()
+        written = DeltaTable(directory / "by_user").to_pyarrow_dataset()  # noqa: F841: DuckDB finds it by name
+        found = duckdb.sql("SELECT count(*), count(DISTINCT user_id), sum(visits) FROM written").fetchone()
         assert found == (options.keys, options.keys, records), found
         print("the table is right", flush=True)
 
