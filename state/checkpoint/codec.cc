@@ -37,6 +37,7 @@ void Write(const Manifest& manifest, v1::Manifest* out) {
   out->mutable_counters()->swap(*wire.mutable_counters());
   out->set_watermark_us(wire.watermark_us());
   out->set_sources_finished(manifest.sources_finished);
+  out->set_savepoint(manifest.savepoint);
 }
 
 absl::StatusOr<Manifest> Read(v1::Manifest* in) {
@@ -62,7 +63,23 @@ absl::StatusOr<Manifest> Read(v1::Manifest* in) {
   manifest.counters = std::move(parts.counters);
   manifest.watermark = parts.watermark;
   manifest.sources_finished = in->sources_finished();
+  manifest.savepoint = in->savepoint();
   return manifest;
+}
+
+void Write(const JobOrigin& origin, v1::Origin* out) {
+  out->set_job(origin.job);
+  out->set_lineage(origin.lineage);
+  out->set_epoch(origin.epoch.value);
+  Write(origin.manifest, out->mutable_manifest());
+  for (const JobOrigin::Staged& staged : origin.staged) {
+    v1::Origin::Staged* to = out->add_staged();
+    to->set_epoch(staged.epoch.value);
+    ToProto(staged.file, to->mutable_file());
+  }
+  out->set_restore_tables(origin.restore_tables);
+  out->mutable_continued()->Assign(origin.continued.begin(), origin.continued.end());
+  out->mutable_undone()->Assign(origin.undone.begin(), origin.undone.end());
 }
 
 void Write(const JobSpec& spec, v1::JobSpec* out) {
@@ -73,9 +90,27 @@ void Write(const JobSpec& spec, v1::JobSpec* out) {
   out->set_submitted_ms(spec.submitted_ms);
   out->set_request_id(spec.request_id);
   out->set_append_to_existing(spec.append_to_existing);
+  if (spec.origin != nullptr) Write(*spec.origin, out->mutable_origin());
 }
 
-absl::StatusOr<JobSpec> Read(const v1::JobSpec& in) {
+absl::StatusOr<JobOrigin> Read(v1::Origin* in) {
+  JobOrigin origin;
+  origin.job = in->job();
+  origin.lineage = in->lineage();
+  origin.epoch = Epoch(in->epoch());
+  WEIR_ASSIGN_OR_RETURN(origin.manifest, Read(in->mutable_manifest()));
+  for (const v1::Origin::Staged& staged : in->staged()) {
+    WEIR_ASSIGN_OR_RETURN(StagedFile file, FromProto(staged.file()));
+    origin.staged.push_back({Epoch(staged.epoch()), std::move(file)});
+  }
+  origin.restore_tables = in->restore_tables();
+  origin.continued = {in->continued().begin(), in->continued().end()};
+  origin.undone = {in->undone().begin(), in->undone().end()};
+  return origin;
+}
+
+absl::StatusOr<JobSpec> Read(v1::JobSpec* message) {
+  v1::JobSpec& in = *message;
   JobSpec spec;
   spec.name = in.name();
   spec.script = in.script();
@@ -84,6 +119,10 @@ absl::StatusOr<JobSpec> Read(const v1::JobSpec& in) {
   spec.submitted_ms = in.submitted_ms();
   spec.request_id = in.request_id();
   spec.append_to_existing = in.append_to_existing();
+  if (in.has_origin()) {
+    WEIR_ASSIGN_OR_RETURN(JobOrigin origin, Read(in.mutable_origin()));
+    spec.origin = std::make_shared<const JobOrigin>(std::move(origin));
+  }
   return spec;
 }
 
@@ -135,6 +174,13 @@ struct WriteBody {
     out->mutable_ended()->set_how(HowOf(ended.how));
     out->mutable_ended()->set_reason(ended.reason);
   }
+  void operator()(const DroppedSavepointRecord& dropped) const {
+    out->mutable_dropped_savepoint()->set_epoch(dropped.epoch.value);
+  }
+  void operator()(const RestoredRecord& restored) const {
+    out->mutable_restored()->set_epoch(restored.epoch.value);
+    out->mutable_restored()->set_reason(restored.reason);
+  }
 };
 
 absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
@@ -143,7 +189,7 @@ absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
   record.written_ms = in->written_ms();
   switch (in->kind_case()) {
     case v1::LogRecord::kSubmitted: {
-      WEIR_ASSIGN_OR_RETURN(record.body, Read(in->submitted()));
+      WEIR_ASSIGN_OR_RETURN(record.body, Read(in->mutable_submitted()));
       return record;
     }
     case v1::LogRecord::kStarted:
@@ -162,6 +208,12 @@ absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
       WEIR_ASSIGN_OR_RETURN(record.body, Read(in->ended()));
       return record;
     }
+    case v1::LogRecord::kDroppedSavepoint:
+      record.body = DroppedSavepointRecord{Epoch(in->dropped_savepoint().epoch())};
+      return record;
+    case v1::LogRecord::kRestored:
+      record.body = RestoredRecord{Epoch(in->restored().epoch()), in->restored().reason()};
+      return record;
     case v1::LogRecord::KIND_NOT_SET:
       break;
   }

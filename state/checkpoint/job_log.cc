@@ -15,6 +15,7 @@ namespace weir {
 namespace {
 
 constexpr char kJobsPrefix[] = "jobs/";
+constexpr int kCatchUpLooks = 3;
 
 std::string LogPrefix(const JobId& job) { return absl::StrCat(kJobsPrefix, job, "/log/"); }
 
@@ -61,6 +62,16 @@ absl::Status Write(BlobStore* blobs, const std::string& name, const std::string&
       absl::StrCat(name, " can't be written: ", last.message(), " (", last.code(), ")"));
 }
 
+absl::StatusOr<JobLogState> ReadFold(BlobStore* blobs, const JobId& job, const std::string& name) {
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs->Get(name));
+  absl::StatusOr<JobLogState> fold = DecodeFold(bytes);
+  if (!fold.ok()) return Damaged(name, fold.status());
+  if (LogFoldName(job, fold->tail) != name) {
+    return Damaged(name, absl::DataLossError(absl::StrCat("it ends at record ", fold->tail)));
+  }
+  return fold;
+}
+
 }  // namespace
 
 std::string LogRecordName(const JobId& job, int64_t n) {
@@ -89,32 +100,59 @@ JobLog::JobLog(BlobStore* blobs, JobId job) : blobs_(blobs), job_(std::move(job)
 
 absl::Status JobLog::LoadFold(JobLogState* state) {
   WEIR_ASSIGN_OR_RETURN(const auto folds, blobs_->List(FoldPrefix(job_), ""));
-  if (folds.empty()) return absl::OkStatus();
-  const std::string& name = folds.back().name;
-  WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs_->Get(name));
-  absl::StatusOr<JobLogState> fold = DecodeFold(bytes);
-  if (!fold.ok()) return Damaged(name, fold.status());
-  if (LogFoldName(job_, fold->tail) != name) {
-    return Damaged(name, absl::DataLossError(absl::StrCat("it ends at record ", fold->tail)));
+  absl::Status damage;
+  for (auto entry = folds.rbegin(); entry != folds.rend(); ++entry) {
+    absl::StatusOr<JobLogState> fold = ReadFold(blobs_, job_, entry->name);
+    if (fold.ok()) {
+      *state = *std::move(fold);
+      return absl::OkStatus();
+    }
+    if (absl::IsNotFound(fold.status())) continue;  // removed since the listing; so is its damage
+    if (!absl::IsDataLoss(fold.status())) return fold.status();
+    if (damage.ok()) damage = fold.status();
   }
-  *state = *std::move(fold);
-  return absl::OkStatus();
+  return damage;
 }
 
 absl::Status JobLog::CatchUp(JobLogState* state) {
-  if (state->tail == 0) WEIR_RETURN_IF_ERROR(LoadFold(state));
+  absl::Status status;
+  for (int look = 0; look < kCatchUpLooks; ++look) {
+    int64_t missing = 0;
+    status = ReadOn(state, &missing);
+    if (missing == 0) return status;
+    // Folded and removed while we read, or before, when we were paused?
+    JobLogState fold;
+    if (const absl::Status read = LoadFold(&fold); !read.ok()) {
+      return absl::IsDataLoss(read) ? status : read;
+    }
+    if (fold.tail < missing) return status;
+    *state = std::move(fold);
+  }
+  return status;
+}
+
+absl::Status JobLog::ReadOn(JobLogState* state, int64_t* missing) {
+  absl::Status damaged_folds;
+  if (state->tail == 0) {
+    damaged_folds = LoadFold(state);
+    if (!damaged_folds.ok() && !absl::IsDataLoss(damaged_folds)) return damaged_folds;
+  }
   const std::string after = state->tail == 0 ? "" : LogRecordName(job_, state->tail);
   WEIR_ASSIGN_OR_RETURN(const auto entries, blobs_->List(LogPrefix(job_), after));
   if (entries.empty() && state->tail == 0) {
+    WEIR_RETURN_IF_ERROR(damaged_folds);
     return absl::NotFoundError(absl::StrCat("job ", job_, " has no log"));
   }
   for (const BlobStore::Entry& entry : entries) {
     const int64_t n = state->tail + 1;
     const std::string name = LogRecordName(job_, n);
     if (entry.name != name) {
+      *missing = n;
+      if (n == 1) WEIR_RETURN_IF_ERROR(damaged_folds);
       return absl::DataLossError(absl::StrCat(name, " is missing, though ", entry.name, " exists"));
     }
     absl::StatusOr<LogRecord> record = Read(blobs_, name);
+    if (absl::IsNotFound(record.status()) || absl::IsDataLoss(record.status())) *missing = n;
     if (absl::IsNotFound(record.status())) return Damaged(name, record.status());
     WEIR_RETURN_IF_ERROR(record.status());
     if (absl::Status status = Apply(n, *record, state); !status.ok()) return Damaged(name, status);
@@ -150,15 +188,16 @@ absl::Status JobLog::KeepFold(const JobLogState& state) {
   return absl::IsAlreadyExists(put) ? absl::OkStatus() : put;
 }
 
-absl::Status JobLog::RemoveFolded(int64_t before_ms) {
+absl::Status JobLog::RemoveFolded(int64_t before_ms, int64_t before_n) {
   WEIR_ASSIGN_OR_RETURN(const auto folds, blobs_->List(FoldPrefix(job_), ""));
-  // The newest fold that is old enough; recovery begins there or later.
-  int64_t tail = 0;
+  int64_t newest_old = 0;
+  int64_t tail = 0;  // of the one before it; recovery begins there or later
   for (const BlobStore::Entry& entry : folds) {
-    WEIR_ASSIGN_OR_RETURN(const std::string bytes, blobs_->Get(entry.name));
-    const absl::StatusOr<JobLogState> fold = DecodeFold(bytes);
-    if (!fold.ok()) return Damaged(entry.name, fold.status());
-    if (fold->last_written_ms < before_ms) tail = fold->tail;
+    const absl::StatusOr<JobLogState> fold = ReadFold(blobs_, job_, entry.name);
+    if (absl::IsDataLoss(fold.status()) || absl::IsNotFound(fold.status())) continue;
+    WEIR_RETURN_IF_ERROR(fold.status());
+    if (fold->last_written_ms >= before_ms && fold->tail > before_n) break;
+    tail = std::exchange(newest_old, fold->tail);
   }
   if (tail == 0) return absl::OkStatus();
   // Oldest first: what remains is always without gaps.

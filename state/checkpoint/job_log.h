@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ namespace weir {
 
 class BlobStore;
 
+struct JobOrigin;
+
 struct JobSpec {
   std::string name;
   std::string script;
@@ -32,6 +35,7 @@ struct JobSpec {
   int64_t submitted_ms = 0;
   std::string request_id;
   bool append_to_existing = false;
+  std::shared_ptr<const JobOrigin> origin;  // shared by copies of the spec; nullptr = none
 };
 
 // A published checkpoint, whole: recovery needs nothing else.
@@ -45,6 +49,27 @@ struct Manifest {
   std::map<int, InsertCounters> counters;  // totals since the job began
   EventTime watermark = kMinEventTime;
   bool sources_finished = false;
+  // Kept on request, until a DroppedSavepointRecord names its epoch. A flag of the checkpoint and
+  // not a record of its own: it is kept from the moment it exists, or not at all.
+  bool savepoint = false;
+};
+
+// The checkpoint of another job that a job goes on from: all that its start needs, so that a crash
+// in the middle is followed by the same start again, whatever becomes of the other job.
+struct JobOrigin {
+  JobId job;
+  std::string lineage;
+  Epoch epoch;
+  Manifest manifest;  // of that epoch, without staged files; state paths are of the other job
+  // Data files up to `epoch` that the other job's log doesn't know to be in every table.
+  struct Staged {
+    Epoch epoch;
+    StagedFile file;
+  };
+  std::vector<Staged> staged;
+  bool restore_tables = false;         // roll back tables that hold later epochs
+  std::vector<std::string> continued;  // sink ids: the other job wrote their tables, now we do
+  std::vector<std::string> undone;     // lineages that went on from the other's, undone with it
 };
 
 struct StartedRecord {
@@ -67,10 +92,24 @@ struct EndedRecord {
   std::string reason;
 };
 
+// May follow the end.
+struct DroppedSavepointRecord {
+  Epoch epoch;
+};
+
+// Back to an older checkpoint: those after it are damaged. They hold no data files, so whatever
+// they stood for is made again, and no table can tell.
+struct RestoredRecord {
+  Epoch epoch;
+  std::string reason;
+};
+
 struct LogRecord {
   std::string id;  // random, of the writer's own
   int64_t written_ms = 0;
-  std::variant<JobSpec, StartedRecord, Manifest, CommittedRecord, EndedRecord> body;
+  std::variant<JobSpec, StartedRecord, Manifest, CommittedRecord, EndedRecord,
+               DroppedSavepointRecord, RestoredRecord>
+      body;
 };
 
 // What a job is, as far as its log says. Pure fold; see Apply.
@@ -79,8 +118,8 @@ struct JobLogState {
   std::optional<JobSpec> spec;
   Generation generation;  // 0 until started
   int parallelism = 0;
-  // Published checkpoints still needed: the last ones by retention, and every one that some sink
-  // has not committed. Oldest first.
+  // Published checkpoints still needed: the last ones by retention, savepoints, and every one that
+  // some sink has not committed. Oldest first.
   struct PublishedCheckpoint {
     Epoch epoch;
     Manifest manifest;
@@ -90,16 +129,25 @@ struct JobLogState {
   std::vector<std::pair<int64_t, StartedRecord>> starts;  // record number, record; the last 20
   std::optional<EndedRecord> ended;
   int64_t last_written_ms = 0;
+  Epoch last_epoch;         // the newest ever published
+  Epoch dropped_epoch;      // the newest that is no longer in `checkpoints`
+  int64_t restored_at = 0;  // number of the last RestoredRecord
 };
 
 // Whether record number `n` may follow `state`; FAILED_PRECONDITION naming the rule when it may
 // not: wrong number, no spec before it, after the end, a checkpoint of a generation that isn't the
 // current one (a zombie's), one whose positions go back, COMMITTED of an epoch never published,
-// STOPPED or FINISHED before the last commit.
+// STOPPED or FINISHED before the last commit; RESTORED over an epoch that holds data files or is no
+// longer known.
 absl::Status CanFollow(int64_t n, const LogRecord& record, const JobLogState& state);
 
 // Applies record number `n` to `state`, or leaves `state` alone and says why as CanFollow does.
 absl::Status Apply(int64_t n, const LogRecord& record, JobLogState* state);
+
+// Whether a job may go on from the kept checkpoint `epoch` as if those after it had never been:
+// only when none of them gave a table rows, which a restart would repeat. FAILED_PRECONDITION, a
+// clause saying what is in the way.
+absl::Status CanRestore(const JobLogState& state, Epoch epoch);
 
 // Whether `manifest`, published as `epoch`, holds files that some sink has not committed as far as
 // the log knows.
@@ -112,8 +160,9 @@ class JobLog {
   JobLog(BlobStore* blobs, JobId job);
 
   // Reads everything behind state->tail and applies it. NOT_FOUND when the log has no record at
-  // all; DATA_LOSS naming the blob when a record can't be decoded or is missing. A `state` at the
-  // beginning starts from the newest fold.
+  // all; DATA_LOSS naming the blob when a record can't be decoded or is missing, with `state` as it
+  // was before that record. Starts from the newest readable fold when `state` is at the beginning,
+  // or when records behind it were folded and removed meanwhile.
   absl::Status CatchUp(JobLogState* state);
 
   // Appends at state->tail + 1 and applies. An unknown outcome is retried with identical bytes and
@@ -130,14 +179,20 @@ class JobLog {
   // Keeps the fold of the records up to state.tail. Whoever gets there first wins: all would write
   // the same.
   absl::Status KeepFold(const JobLogState& state);
-  // Deletes records and folds that nobody needs: those before the newest fold whose last record was
-  // written before `before_ms`. That is much longer ago than any process can be paused; one that
-  // was all the same finds a newer fold when it appends, and stops.
-  absl::Status RemoveFolded(int64_t before_ms);
+  // Deletes records and folds that nobody needs. A fold is old when its last record was written
+  // before `before_ms`, or is at most `before_n`; everything up to the newest old fold but one
+  // goes: should the newest be damaged, the one before it and the records between still tell all.
+  // That is much longer ago than any process can be paused; one that was all the same finds a newer
+  // fold when it appends, and stops. So a wrong clock costs space or a slower takeover, never a
+  // record.
+  absl::Status RemoveFolded(int64_t before_ms, int64_t before_n);
 
  private:
-  // Sets `state` to the newest fold, or leaves it alone when there is none.
+  // Sets `state` to the newest fold that can be read, or leaves it alone when there is none.
+  // DATA_LOSS when there are only damaged ones.
   absl::Status LoadFold(JobLogState* state);
+  // CatchUp without the second look. `missing`: the record that wasn't there or couldn't be read.
+  absl::Status ReadOn(JobLogState* state, int64_t* missing);
 
   BlobStore* const blobs_;
   const JobId job_;

@@ -59,6 +59,11 @@ struct Judge {
       return Refuse(n, "a checkpoint of generation ", manifest.generation.value, " in generation ",
                     state.generation.value);
     }
+    if (manifest.generation.value < state.restored_at) {
+      return Refuse(n, "generation ", manifest.generation.value,
+                    " began before the job went back to epoch ",
+                    state.checkpoints.back().epoch.value);
+    }
     if (state.checkpoints.empty()) {
       if (manifest.checkpoint.value == 0) return absl::OkStatus();
       return Refuse(n, "the first checkpoint has id ", manifest.checkpoint.value, ", not 0");
@@ -100,15 +105,26 @@ struct Judge {
     return absl::OkStatus();
   }
 
+  absl::Status operator()(const DroppedSavepointRecord& dropped) const {
+    for (const auto& published : state.checkpoints) {
+      if (published.epoch == dropped.epoch && published.manifest.savepoint) return absl::OkStatus();
+    }
+    return Refuse(n, "epoch ", dropped.epoch.value, " is not a savepoint");
+  }
+
+  absl::Status operator()(const RestoredRecord& restored) const {
+    return CanRestore(state, restored.epoch);
+  }
+
   // Epochs that nobody awaits leave the list early, so only the newest one bounds what may be
   // named.
   bool WasPublished(Epoch epoch) const {
     return epoch.value >= 1 && !state.checkpoints.empty() &&
-           epoch <= state.checkpoints.back().epoch;
+           epoch <= std::max(state.last_epoch, state.checkpoints.back().epoch);
   }
 };
 
-// Drops what neither retention nor a sink needs any more.
+// Drops what neither retention nor a sink nor a user needs any more.
 void Prune(JobLogState* state) {
   auto& list = state->checkpoints;
   const size_t retained = std::max(1, state->spec->plan.settings.retain_checkpoints);
@@ -116,8 +132,14 @@ void Prune(JobLogState* state) {
   const auto end = list.end() - static_cast<std::ptrdiff_t>(retained);
   list.erase(std::remove_if(list.begin(), end,
                             [&](const auto& published) {
-                              return !AwaitsCommit(published.epoch, published.manifest,
-                                                   state->committed);
+                              const bool needed = published.manifest.savepoint ||
+                                                  AwaitsCommit(published.epoch, published.manifest,
+                                                               state->committed);
+                              if (!needed) {
+                                state->dropped_epoch =
+                                    std::max(state->dropped_epoch, published.epoch);
+                              }
+                              return !needed;
                             }),
              end);
 }
@@ -137,6 +159,7 @@ struct Change {
   }
   void operator()(const Manifest& manifest) const {
     state->checkpoints.push_back({Epoch(n), manifest});
+    state->last_epoch = Epoch(n);
     Prune(state);
   }
   void operator()(const CommittedRecord& committed) const {
@@ -144,9 +167,43 @@ struct Change {
     Prune(state);
   }
   void operator()(const EndedRecord& ended) const { state->ended = ended; }
+  void operator()(const DroppedSavepointRecord& dropped) const {
+    for (auto& published : state->checkpoints) {
+      if (published.epoch == dropped.epoch) published.manifest.savepoint = false;
+    }
+    Prune(state);
+  }
+  void operator()(const RestoredRecord& restored) const {
+    state->restored_at = n;
+    std::erase_if(state->checkpoints,
+                  [&](const auto& published) { return published.epoch > restored.epoch; });
+  }
 };
 
 }  // namespace
+
+absl::Status CanRestore(const JobLogState& state, Epoch epoch) {
+  const auto& list = state.checkpoints;
+  const auto at = std::find_if(list.begin(), list.end(),
+                               [&](const auto& published) { return published.epoch == epoch; });
+  if (at == list.end()) {
+    return absl::FailedPreconditionError(absl::StrCat("epoch ", epoch.value, " is not kept"));
+  }
+  if (at + 1 == list.end()) {
+    return absl::FailedPreconditionError(absl::StrCat("epoch ", epoch.value, " is the newest"));
+  }
+  if (epoch < state.dropped_epoch) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("epochs between ", epoch.value, " and ", at[1].epoch.value,
+                     " are no longer kept, and tables may hold their rows"));
+  }
+  for (auto later = at + 1; later != list.end(); ++later) {
+    if (later->manifest.staged.empty()) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "epoch ", later->epoch.value, " gave rows to ", later->manifest.staged.front().sink));
+  }
+  return absl::OkStatus();
+}
 
 bool AwaitsCommit(Epoch epoch, const Manifest& manifest,
                   const std::map<std::string, CommittedRecord>& committed) {
@@ -158,7 +215,9 @@ bool AwaitsCommit(Epoch epoch, const Manifest& manifest,
 
 absl::Status CanFollow(int64_t n, const LogRecord& record, const JobLogState& state) {
   if (n != state.tail + 1) return Refuse(n, "it doesn't follow record ", state.tail);
-  if (state.ended) return Refuse(n, "the job has ended");
+  if (state.ended && !std::holds_alternative<DroppedSavepointRecord>(record.body)) {
+    return Refuse(n, "the job has ended");
+  }
   if (!state.spec && !std::holds_alternative<JobSpec>(record.body)) {
     return Refuse(n, "the job was never submitted");
   }

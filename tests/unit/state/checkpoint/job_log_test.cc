@@ -1,7 +1,9 @@
 #include "state/checkpoint/job_log.h"
 
 #include <deque>
+#include <functional>
 #include <random>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -371,14 +373,16 @@ TEST(JobLogFoldTest, RecoveryBeginsWithTheFoldAndOlderRecordsCanGo) {
   JobLog log(&store, kJob);
   ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
   ASSERT_EQ(log.KeepFold(state), absl::OkStatus()) << "again";
-  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/1009), absl::OkStatus());
-  EXPECT_EQ(store.Snapshot().size(), 11u) << "the fold isn't old enough";
-  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/1010), absl::OkStatus());
-  EXPECT_EQ(store.Snapshot().size(), 1u);
   ASSERT_EQ(log.Append(Record("11", MakeManifest(2, 7, 7)), &state).value(), 11);
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/42, /*before_n=*/0), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 13u) << "no fold is old enough";
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/1010, /*before_n=*/0), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 3u) << "both folds and the record between them";
+  ASSERT_EQ(log.Append(Record("12", MakeManifest(2, 8, 8)), &state).value(), 12);
   JobLogState fresh;
   ASSERT_EQ(JobLog(&store, kJob).CatchUp(&fresh), absl::OkStatus());
-  EXPECT_EQ(fresh.tail, 11);
+  EXPECT_EQ(fresh.tail, 12);
   EXPECT_EQ(Epochs(fresh), Epochs(state));
   EXPECT_THAT(ListJobs(&store).value(), ElementsAre(kJob));
 }
@@ -391,12 +395,300 @@ TEST(JobLogFoldTest, AWriterThatSleptThroughAFoldStops) {
   ASSERT_TRUE(log.Append(Record("11", MakeManifest(2, 7, 7)), &state).ok());
   ASSERT_TRUE(log.Append(Record("12", MakeManifest(2, 8, 8)), &state).ok());
   ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
-  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000), absl::OkStatus());
+  ASSERT_TRUE(log.Append(Record("13", MakeManifest(2, 9, 9)), &state).ok());
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000, /*before_n=*/0), absl::OkStatus());
+  ASSERT_FALSE(store.Snapshot().contains(LogRecordName(kJob, 11)));
   // Its number is free again, and so is the next: only the fold tells.
   EXPECT_TRUE(absl::IsAborted(log.Append(Record("z", MakeManifest(2, 7, 9)), &asleep).status()));
   JobLogState fresh;
   ASSERT_EQ(log.CatchUp(&fresh), absl::OkStatus());
-  EXPECT_EQ(fresh.tail, 12);
+  EXPECT_EQ(fresh.tail, 13);
+  // What it wrote all the same is removed with the next old records.
+  EXPECT_TRUE(store.Snapshot().contains(LogRecordName(kJob, 11)));
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000, /*before_n=*/0), absl::OkStatus());
+  EXPECT_FALSE(store.Snapshot().contains(LogRecordName(kJob, 11)));
+}
+
+// A clock that stands still, or runs back, must not let the log grow for ever.
+TEST(JobLogFoldTest, ManyRecordsMakeAFoldOldWhateverTheClockSays) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLog log(&store, kJob);
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_TRUE(log.Append(Record("11", MakeManifest(2, 7, 7)), &state).ok());
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/0, /*before_n=*/10), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 13u) << "one old fold is not enough";
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/0, /*before_n=*/11), absl::OkStatus());
+  EXPECT_EQ(store.Snapshot().size(), 3u);
+}
+
+// Peers, row 17: one damaged object wedges recovery for good.
+TEST(JobLogFoldTest, Row17ADamagedFoldLeavesTheOneBeforeIt) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLog log(&store, kJob);
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  for (int64_t i = 7; i <= 9; ++i) {
+    ASSERT_TRUE(log.Append(Record(std::to_string(i), MakeManifest(2, i, i)), &state).ok());
+  }
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000, /*before_n=*/0), absl::OkStatus());
+  ASSERT_FALSE(store.Snapshot().contains(LogRecordName(kJob, 10)));
+  store.Overwrite(LogFoldName(kJob, 13), "torn");
+  JobLogState fresh;
+  ASSERT_EQ(JobLog(&store, kJob).CatchUp(&fresh), absl::OkStatus());
+  EXPECT_EQ(EncodeFold(fresh), EncodeFold(state));
+  // Without the other one there is nothing to begin from, and the damaged one is named.
+  ASSERT_EQ(store.Delete(LogFoldName(kJob, 10)), absl::OkStatus());
+  fresh = {};
+  const absl::Status status = JobLog(&store, kJob).CatchUp(&fresh);
+  EXPECT_TRUE(absl::IsDataLoss(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(LogFoldName(kJob, 13)));
+}
+
+// Peers, row 17: a record that a fold holds as well is not missed.
+TEST(JobLogFoldTest, Row17ARecordBelowAFoldIsNotNeeded) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLog log(&store, kJob);
+  ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  ASSERT_EQ(store.Delete(LogRecordName(kJob, 5)), absl::OkStatus());
+  store.Overwrite(LogRecordName(kJob, 7), "nonsense");
+  JobLogState fresh;
+  ASSERT_EQ(JobLog(&store, kJob).CatchUp(&fresh), absl::OkStatus());
+  EXPECT_EQ(fresh.tail, 10);
+}
+
+// Peers, row 17: what stood before the damage is still told.
+TEST(JobLogFoldTest, Row17ADamagedRecordLeavesWhatCameBeforeIt) {
+  FaultyBlobStore store;
+  LongLog(&store);
+  ASSERT_EQ(store.Delete(LogRecordName(kJob, 7)), absl::OkStatus());
+  JobLogState fresh;
+  EXPECT_TRUE(absl::IsDataLoss(JobLog(&store, kJob).CatchUp(&fresh)));
+  EXPECT_EQ(fresh.tail, 6);
+  EXPECT_EQ(fresh.checkpoints.back().epoch, Epoch(6));
+}
+
+// A writer that is paused anywhere inside an append, while others fold the log and remove what is
+// below: it never believes that it appended, and what it left behind changes nothing.
+class PausedStore : public BlobStore {
+ public:
+  PausedStore(FaultyBlobStore* store, int pause_at, std::function<void()> meanwhile)
+      : store_(store), pause_at_(pause_at), meanwhile_(std::move(meanwhile)) {}
+  absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override {
+    Pause();
+    return store_->PutIfAbsent(name, bytes);
+  }
+  absl::Status PutFileIfAbsent(const std::string& name, const std::string& local) override {
+    return store_->PutFileIfAbsent(name, local);
+  }
+  absl::StatusOr<std::string> Get(const std::string& name) override {
+    Pause();
+    return store_->Get(name);
+  }
+  absl::Status GetToFile(const std::string& name, const std::string& local) override {
+    return store_->GetToFile(name, local);
+  }
+  absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
+                                          const std::string& start_after) override {
+    Pause();
+    return store_->List(prefix, start_after);
+  }
+  absl::Status Delete(const std::string& name) override { return store_->Delete(name); }
+  bool paused() const { return meanwhile_ == nullptr; }
+
+ private:
+  void Pause() {
+    if (pause_at_-- == 0) std::exchange(meanwhile_, nullptr)();
+  }
+  FaultyBlobStore* const store_;
+  int pause_at_;
+  std::function<void()> meanwhile_;
+};
+
+TEST(JobLogFoldTest, AWriterPausedAnywhereInAnAppendIsNotDeceived) {
+  int pauses = 0;
+  int appended = 0;
+  for (int pause_at = 0; pause_at < 8; ++pause_at) {
+    for (int others = 1; others <= 5; ++others) {
+      SCOPED_TRACE(testing::Message() << "pause " << pause_at << " others " << others);
+      FaultyBlobStore store;
+      JobLogState asleep = LongLog(&store);
+      JobLogState awake;
+      JobLog log(&store, kJob);
+      PausedStore paused(&store, pause_at, [&] {
+        ASSERT_EQ(log.CatchUp(&awake), absl::OkStatus());
+        for (int i = 0; i < others; ++i) {
+          ASSERT_TRUE(
+              log.Append(Record("o" + std::to_string(i), StartedRecord{"b", "r", 1}), &awake).ok());
+          ASSERT_EQ(log.KeepFold(awake), absl::OkStatus());
+        }
+        ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000, /*before_n=*/0), absl::OkStatus());
+      });
+      const auto n = JobLog(&paused, kJob).Append(Record("z", StartedRecord{"a", "r", 1}), &asleep);
+      if (!paused.paused()) continue;
+      ++pauses;
+      JobLogState fresh;
+      ASSERT_EQ(log.CatchUp(&fresh), absl::OkStatus());
+      // Either the others built on its record, or it was told to stop; never both lines in one log.
+      if (n.ok()) {
+        ++appended;
+        EXPECT_EQ(*n, 11);
+        EXPECT_EQ(awake.starts[1].first, 11);
+        EXPECT_EQ(awake.starts[1].second.coordinator, "a");
+      } else {
+        EXPECT_TRUE(absl::IsAborted(n.status())) << n.status();
+      }
+      EXPECT_EQ(EncodeFold(fresh), EncodeFold(awake)) << "the others' log is unharmed";
+    }
+  }
+  EXPECT_GE(pauses, 10);
+  EXPECT_LE(appended, 0) << "it can't be told of success after others went on";
+}
+
+// A reader that is paused between two looks finds the records it wanted gone, and a fold instead.
+TEST(JobLogFoldTest, AReaderThatSleptThroughAFoldGoesOnFromIt) {
+  FaultyBlobStore store;
+  JobLogState state = LongLog(&store);
+  JobLogState asleep;
+  JobLog log(&store, kJob);
+  ASSERT_EQ(log.CatchUp(&asleep), absl::OkStatus());
+  for (int64_t i = 7; i <= 9; ++i) {
+    ASSERT_TRUE(log.Append(Record(std::to_string(i), MakeManifest(2, i, i)), &state).ok());
+    ASSERT_EQ(log.KeepFold(state), absl::OkStatus());
+  }
+  ASSERT_EQ(log.RemoveFolded(/*before_ms=*/100'000, /*before_n=*/0), absl::OkStatus());
+  ASSERT_FALSE(store.Snapshot().contains(LogRecordName(kJob, 11)));
+  ASSERT_EQ(log.CatchUp(&asleep), absl::OkStatus());
+  EXPECT_EQ(EncodeFold(asleep), EncodeFold(state));
+}
+
+// ---- Savepoints and going back
+
+Manifest MakeSavepoint(int64_t id) {
+  Manifest manifest = MakeManifest(2, id, id);
+  manifest.savepoint = true;
+  return manifest;
+}
+
+TEST(JobLogFoldTest, SavepointsAreKeptUntilTheyAreDropped) {
+  Folded folded = Started();
+  folded.Then(MakeManifest(2, 0)).Then(MakeSavepoint(1));  // 3, 4
+  for (int64_t i = 2; i <= 6; ++i) folded.Then(MakeManifest(2, i, i));
+  EXPECT_THAT(Epochs(folded.state), ElementsAre(4, 8, 9));
+  EXPECT_THAT(folded.Refused(DroppedSavepointRecord{Epoch(8)}), HasSubstr("not a savepoint"));
+  EXPECT_THAT(folded.Refused(DroppedSavepointRecord{Epoch(5)}), HasSubstr("not a savepoint"));
+  folded.Then(DroppedSavepointRecord{Epoch(4)});
+  EXPECT_THAT(Epochs(folded.state), ElementsAre(8, 9));
+  EXPECT_THAT(folded.Refused(DroppedSavepointRecord{Epoch(4)}), HasSubstr("not a savepoint"));
+}
+
+TEST(JobLogFoldTest, OnlyADroppedSavepointFollowsTheEnd) {
+  Folded folded = Started();
+  folded.Then(MakeManifest(2, 0)).Then(MakeSavepoint(1));
+  for (int64_t i = 2; i <= 3; ++i) folded.Then(MakeManifest(2, i, i));
+  folded.Then(EndedRecord{JobEnd::kStopped, ""});
+  EXPECT_THAT(folded.Refused(StartedRecord{"c", "r", 1}), HasSubstr("ended"));
+  EXPECT_THAT(folded.Refused(RestoredRecord{Epoch(4), "r"}), HasSubstr("ended"));
+  folded.Then(DroppedSavepointRecord{Epoch(4)});
+  EXPECT_THAT(Epochs(folded.state), ElementsAre(5, 6));
+  EXPECT_TRUE(folded.state.ended.has_value());
+}
+
+TEST(JobLogFoldTest, GoingBackForgetsTheLaterCheckpointsAndNeedsANewGeneration) {
+  Folded folded = Started();
+  folded.Then(MakeManifest(2, 0)).Then(MakeManifest(2, 1, 10)).Then(MakeManifest(2, 2, 20));
+  folded.Then(RestoredRecord{Epoch(4), "a file is damaged"});  // 6
+  EXPECT_THAT(Epochs(folded.state), ElementsAre(4));
+  EXPECT_THAT(folded.Refused(MakeManifest(2, 3, 30)), HasSubstr("went back to epoch 4"));
+  // A table may have taken the forgotten epoch's metadata: that is still a commit of ours.
+  folded.Then(CommittedRecord{"activity", Epoch(5), 1});
+  folded.Then(StartedRecord{"c", "went back", 2});  // 8
+  folded.Then(MakeManifest(8, 1, 15));
+  EXPECT_THAT(Epochs(folded.state), ElementsAre(4, 9));
+  EXPECT_EQ(folded.state.last_epoch, Epoch(9));
+}
+
+TEST(JobLogFoldTest, RefusesToGoBackOverRowsOfATable) {
+  JobSpec spec = MakeSpec();
+  spec.plan.settings.retain_checkpoints = 10;
+  Folded folded;
+  folded.Then(spec).Then(StartedRecord{"c", "submitted", 2});
+  folded.Then(MakeManifest(2, 0)).Then(MakeManifest(2, 1, 10));
+  Manifest with_rows = MakeManifest(2, 2, 20);
+  with_rows.staged = {MakeFile("activity", "f")};
+  folded.Then(with_rows).Then(MakeManifest(2, 3, 30));  // 5, 6
+  EXPECT_THAT(folded.Refused(RestoredRecord{Epoch(4), "r"}), HasSubstr("epoch 5 gave rows"));
+  folded.Then(RestoredRecord{Epoch(5), "r"});
+  EXPECT_THAT(folded.Refused(RestoredRecord{Epoch(5), "r"}), HasSubstr("is the newest"));
+  EXPECT_THAT(folded.Refused(RestoredRecord{Epoch(6), "r"}), HasSubstr("is not kept"));
+}
+
+TEST(JobLogFoldTest, RefusesToGoBackOverEpochsItNoLongerKnows) {
+  Folded folded = Started();
+  folded.Then(MakeManifest(2, 0)).Then(MakeSavepoint(1));
+  for (int64_t i = 2; i <= 6; ++i) folded.Then(MakeManifest(2, i, i));
+  ASSERT_THAT(Epochs(folded.state), ElementsAre(4, 8, 9));
+  EXPECT_THAT(folded.Refused(RestoredRecord{Epoch(4), "r"}), HasSubstr("no longer kept"));
+  folded.Then(RestoredRecord{Epoch(8), "r"});
+}
+
+TEST(JobLogFoldTest, AFoldKnowsSavepointsAndGoingBack) {
+  Folded folded = Started();
+  folded.Then(MakeManifest(2, 0)).Then(MakeSavepoint(1));
+  for (int64_t i = 2; i <= 6; ++i) folded.Then(MakeManifest(2, i, i));
+  folded.Then(RestoredRecord{Epoch(8), "r"});
+  const absl::StatusOr<JobLogState> back = DecodeFold(EncodeFold(folded.state));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->last_epoch, Epoch(9));
+  EXPECT_EQ(back->dropped_epoch, Epoch(7));
+  EXPECT_EQ(back->restored_at, 10);
+  EXPECT_TRUE(back->checkpoints.front().manifest.savepoint);
+  EXPECT_EQ(EncodeFold(*back), EncodeFold(folded.state));
+}
+
+TEST(JobLogCodecTest, TheOriginOfAJobComesBackWhole) {
+  JobOrigin origin;
+  origin.job = "old-0123abcd";
+  origin.lineage = "lineage";
+  origin.epoch = Epoch(17);
+  origin.manifest = MakeManifest(2, 5, 99);
+  origin.staged = {{Epoch(16), MakeFile("activity", "a")}, {Epoch(17), MakeFile("activity", "b")}};
+  origin.restore_tables = true;
+  origin.continued = {"activity"};
+  origin.undone = {"other"};
+  JobSpec spec = MakeSpec();
+  spec.origin = std::make_shared<const JobOrigin>(origin);
+  const auto record = DecodeLogRecord(EncodeLogRecord(Record("1", spec)));
+  ASSERT_TRUE(record.ok()) << record.status();
+  const JobOrigin& back = *std::get<JobSpec>(record->body).origin;
+  EXPECT_EQ(back.job, origin.job);
+  EXPECT_EQ(back.lineage, origin.lineage);
+  EXPECT_EQ(back.epoch, origin.epoch);
+  EXPECT_EQ(back.manifest.positions, origin.manifest.positions);
+  ASSERT_EQ(back.staged.size(), 2u);
+  EXPECT_EQ(back.staged[1].epoch, Epoch(17));
+  EXPECT_EQ(back.staged[1].file, origin.staged[1].file);
+  EXPECT_TRUE(back.restore_tables);
+  EXPECT_EQ(back.continued, origin.continued);
+  EXPECT_EQ(back.undone, origin.undone);
+  EXPECT_EQ(
+      std::get<JobSpec>(DecodeLogRecord(EncodeLogRecord(Record("1", MakeSpec())))->body).origin,
+      nullptr);
+}
+
+TEST(JobLogCodecTest, SavepointRecordsComeBack) {
+  const auto dropped =
+      DecodeLogRecord(EncodeLogRecord(Record("1", DroppedSavepointRecord{Epoch(7)})));
+  EXPECT_EQ(std::get<DroppedSavepointRecord>(dropped->body).epoch, Epoch(7));
+  const auto back = DecodeLogRecord(EncodeLogRecord(Record("1", RestoredRecord{Epoch(8), "why"})));
+  EXPECT_EQ(std::get<RestoredRecord>(back->body).epoch, Epoch(8));
+  EXPECT_EQ(std::get<RestoredRecord>(back->body).reason, "why");
+  const auto kept = DecodeLogRecord(EncodeLogRecord(Record("1", MakeSavepoint(1))));
+  EXPECT_TRUE(std::get<Manifest>(kept->body).savepoint);
 }
 
 TEST(JobLogFoldTest, ADamagedFoldIsDataLoss) {
@@ -411,6 +703,10 @@ TEST(JobLogFoldTest, ADamagedFoldIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(DecodeFold(EncodeLogRecord(FullCheckpoint())).status()));
   store.Overwrite(LogFoldName(kJob, 10), bytes.substr(0, 40));
   JobLogState fresh;
+  EXPECT_EQ(JobLog(&store, kJob).CatchUp(&fresh), absl::OkStatus())
+      << "all records are still there";
+  ASSERT_EQ(store.Delete(LogRecordName(kJob, 1)), absl::OkStatus());
+  fresh = {};
   EXPECT_TRUE(absl::IsDataLoss(JobLog(&store, kJob).CatchUp(&fresh)));
 }
 
