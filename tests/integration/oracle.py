@@ -87,16 +87,17 @@ def check_every_version(table, records, sql, window_end=True):
     """Every version that Weir committed equals `sql` over the prefix it names.
 
     With window_end, `sql` has {watermark} where the commit's watermark (a TIMESTAMPTZ literal) goes: only closed windows
-    are in the table. Returns the number of versions checked.
+    are in the table. Epochs rise within each lineage. Returns the number of versions checked.
     """
     checked = 0
-    epoch = -1
+    epochs = {}
     for version, info in sorted(commit_infos(table).items()):
         weir = info.get("weir")
-        if weir is None:
+        if weir is None or "epoch" not in weir:
             continue
-        assert weir["epoch"] > epoch, f"version {version} commits epoch {weir['epoch']} after {epoch}"
-        epoch = weir["epoch"]
+        epoch, before = weir["epoch"], epochs.get(weir["lineage"], -1)
+        assert epoch > before, f"version {version} commits epoch {epoch} after {before}"
+        epochs[weir["lineage"]] = epoch
         text = sql
         if window_end:
             watermark = weir.get("watermark")
