@@ -20,6 +20,7 @@ namespace weir::v1 {
 class CancelRequest;
 class Checkpoint;
 class ClusterStatus;
+class DropSavepointRequest;
 class ExplainRequest;
 class ExplainResponse;
 class GetJobRequest;
@@ -65,6 +66,7 @@ class ApiClient {
       const v1::ListCheckpointsRequest& request);
   absl::StatusOr<v1::Checkpoint> TriggerCheckpoint(const v1::TriggerCheckpointRequest& request,
                                                    Deadline deadline);
+  absl::StatusOr<v1::Checkpoint> DropSavepoint(const v1::DropSavepointRequest& request);
   absl::StatusOr<v1::Job> Rescale(const v1::RescaleRequest& request, Deadline deadline);
   absl::StatusOr<v1::ClusterStatus> GetStatus(const v1::GetStatusRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);

@@ -205,6 +205,12 @@ absl::StatusOr<v1::Checkpoint> ApiClient::TriggerCheckpoint(
   });
 }
 
+absl::StatusOr<v1::Checkpoint> ApiClient::DropSavepoint(const v1::DropSavepointRequest& request) {
+  return Unary<v1::Checkpoint>(In(kCallTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.jobs->DropSavepoint(context, request, response);
+  });
+}
+
 absl::StatusOr<v1::Job> ApiClient::Rescale(const v1::RescaleRequest& request, Deadline deadline) {
   return Unary<v1::Job>(deadline, [&](Server& s, auto* context, auto* response) {
     return s.jobs->Rescale(context, request, response);

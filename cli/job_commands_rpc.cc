@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/duration.h"
@@ -44,6 +45,11 @@ struct JobFlags {
   std::vector<std::string> variables;
   std::string timeout;
   int parallelism = 0;
+  int64_t drop_epoch = 0;
+  std::string from;
+  bool restore_tables = false;
+  bool savepoint = false;
+  bool list = false;
   bool append = false;
   bool wait = false;
   bool validate_only = false;
@@ -73,6 +79,27 @@ absl::StatusOr<std::map<std::string, std::string>> Variables(
       return UsageError(absl::StrCat("--var ", name, " is given twice"));
   }
   return variables;
+}
+
+// "JOB" or "JOB@EPOCH".
+absl::Status SetFrom(const JobFlags& flags, v1::SubmitRequest* request) {
+  if (flags.from.empty()) {
+    if (!flags.restore_tables) return absl::OkStatus();
+    return UsageError("--restore-tables goes with --from JOB[@EPOCH]");
+  }
+  const size_t at = flags.from.rfind('@');
+  request->set_from_job(flags.from.substr(0, at));
+  request->set_restore_tables(flags.restore_tables);
+  int64_t epoch = 0;
+  if (at != std::string::npos &&
+      (!absl::SimpleAtoi(flags.from.substr(at + 1), &epoch) || epoch < 1)) {
+    return UsageError(absl::StrCat("--from ", flags.from,
+                                   ": accepted is JOB or JOB@EPOCH, such as activity@120; see "
+                                   "weir job checkpoints JOB"));
+  }
+  if (request->from_job().empty()) return UsageError("--from: the job's name or id is missing");
+  request->set_from_epoch(epoch);
+  return absl::OkStatus();
 }
 
 // "-" is standard input.
@@ -163,6 +190,7 @@ absl::StatusOr<int> Submit(const JobFlags& flags, ClientSession& session) {
   request.set_request_id(MakeUuid(*SystemRandom()));
   request.set_validate_only(flags.validate_only);
   request.set_append(flags.append);
+  WEIR_RETURN_IF_ERROR(SetFrom(flags, &request));
   WEIR_ASSIGN_OR_RETURN(const v1::Job job, session.api().Submit(request));
   PrintWarnings(job, session.console());
   if (flags.validate_only) {
@@ -290,23 +318,6 @@ absl::StatusOr<int> Cancel(const JobFlags& flags, ClientSession& session) {
   return AfterEnding(std::move(job), flags, deadline, session);
 }
 
-absl::StatusOr<int> TriggerCheckpoint(const JobFlags& flags, ClientSession& session) {
-  WEIR_ASSIGN_OR_RETURN(const Deadline deadline,
-                        DeadlineOf(flags.timeout.empty() ? "5 minutes" : flags.timeout));
-  v1::TriggerCheckpointRequest request;
-  request.set_job(flags.job);
-  WEIR_ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint,
-                        session.api().TriggerCheckpoint(request, deadline));
-  if (session.json()) {
-    session.PrintJson(ToJson(checkpoint));
-    return kExitOk;
-  }
-  v1::ListCheckpointsResponse one;
-  *one.add_checkpoints() = checkpoint;
-  PrintCheckpoints(one, session.out());
-  return kExitOk;
-}
-
 absl::StatusOr<int> ListCheckpoints(const JobFlags& flags, ClientSession& session) {
   v1::ListCheckpointsRequest request;
   request.set_job(flags.job);
@@ -317,6 +328,36 @@ absl::StatusOr<int> ListCheckpoints(const JobFlags& flags, ClientSession& sessio
   } else {
     PrintCheckpoints(response, session.out());
   }
+  return kExitOk;
+}
+
+absl::StatusOr<int> DropSavepoint(const JobFlags& flags, ClientSession& session) {
+  v1::DropSavepointRequest request;
+  request.set_job(flags.job);
+  request.set_epoch(flags.drop_epoch);
+  WEIR_ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint, session.api().DropSavepoint(request));
+  if (session.json()) session.PrintJson(ToJson(checkpoint));
+  session.err() << "epoch " << checkpoint.epoch() << " is no savepoint any more\n";
+  return kExitOk;
+}
+
+absl::StatusOr<int> TakeCheckpoint(const JobFlags& flags, ClientSession& session) {
+  if (flags.list) return ListCheckpoints(flags, session);
+  if (flags.drop_epoch > 0) return DropSavepoint(flags, session);
+  WEIR_ASSIGN_OR_RETURN(const Deadline deadline,
+                        DeadlineOf(flags.timeout.empty() ? "5 minutes" : flags.timeout));
+  v1::TriggerCheckpointRequest request;
+  request.set_job(flags.job);
+  request.set_savepoint(flags.savepoint);
+  WEIR_ASSIGN_OR_RETURN(const v1::Checkpoint checkpoint,
+                        session.api().TriggerCheckpoint(request, deadline));
+  if (session.json()) {
+    session.PrintJson(ToJson(checkpoint));
+    return kExitOk;
+  }
+  v1::ListCheckpointsResponse one;
+  *one.add_checkpoints() = checkpoint;
+  PrintCheckpoints(one, session.out());
   return kExitOk;
 }
 
@@ -377,6 +418,11 @@ void AddSubmit(JobCommandSet& set) {
       ->allow_extra_args(false);
   submit->add_flag("--append", flags->append,
                    "Accept tables that an earlier job of this name has written");
+  submit->add_option("--from", flags->from,
+                     "JOB[@EPOCH]: go on from that job's checkpoint (default: its newest), with "
+                     "its positions, state, watermarks and counters");
+  submit->add_flag("--restore-tables", flags->restore_tables,
+                   "With --from: take rows of later epochs out of the tables, in one commit each");
   submit->add_flag("--validate", flags->validate_only, "Check only, submit nothing");
   submit->add_flag("--wait", flags->wait, "Wait until the job ends");
   submit->add_option("--timeout", flags->timeout, kTimeoutHelp);
@@ -404,8 +450,7 @@ void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& cons
   }
   for (const auto& [name, help, run] :
        {std::tuple{"watch", "Show a job's progress until it ends", &Watch},
-        std::tuple{"wait", "Wait until a job ends", &Wait},
-        std::tuple{"checkpoint", "Take a checkpoint now", &TriggerCheckpoint}}) {
+        std::tuple{"wait", "Wait until a job ends", &Wait}}) {
     auto [command, command_flags] = set.AddForJob(name, help, run);
     command->add_option("--timeout", command_flags->timeout, kTimeoutHelp);
   }
@@ -415,6 +460,18 @@ void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& cons
     auto [command, command_flags] = set.AddForJob(name, help, run);
     command->add_flag("--wait", command_flags->wait, "Return when the job has ended");
     command->add_option("--timeout", command_flags->timeout, kTimeoutHelp);
+  }
+  {
+    auto [take, take_flags] = set.AddForJob("checkpoint", "Take a checkpoint now", TakeCheckpoint);
+    take->add_option("--timeout", take_flags->timeout, kTimeoutHelp);
+    auto* savepoint = take->add_flag("--savepoint", take_flags->savepoint,
+                                     "Keep it until it is dropped: to go on from it with "
+                                     "submit --from JOB@EPOCH");
+    auto* drop = take->add_option("--drop", take_flags->drop_epoch,
+                                  "Take none; keep the savepoint of this EPOCH no longer");
+    auto* list = take->add_flag("--list", take_flags->list, "Take none; list those retained");
+    drop->check(CLI::PositiveNumber)->excludes(savepoint)->excludes(list);
+    list->excludes(savepoint);
   }
   set.AddForJob("checkpoints", "List a job's retained checkpoints, newest first", ListCheckpoints);
   {

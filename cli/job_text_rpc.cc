@@ -129,15 +129,15 @@ void PrintJob(const v1::Job& job, std::ostream& out) {
 }
 
 void PrintCheckpoints(const v1::ListCheckpointsResponse& checkpoints, std::ostream& out) {
-  TextTable table(
-      {">EPOCH", ">GENERATION", "PUBLISHED", ">TOOK", ">STATE", ">FILES", ">WRITTEN", "COMMITTED"});
+  TextTable table({">EPOCH", ">GENERATION", "PUBLISHED", ">TOOK", ">STATE", ">FILES", ">WRITTEN",
+                   "COMMITTED", "SAVEPOINT"});
   for (const v1::Checkpoint& checkpoint : checkpoints.checkpoints()) {
     table.AddRow({absl::StrCat(checkpoint.epoch()), absl::StrCat(checkpoint.generation()),
                   TimeText(checkpoint.has_published_at(), checkpoint.published_at()),
                   FormatDuration(checkpoint.duration_ms() * 1000),
                   FormatByteSize(checkpoint.state_bytes()), absl::StrCat(checkpoint.state_files()),
-                  FormatByteSize(checkpoint.bytes_written()),
-                  checkpoint.committed() ? "yes" : "no"});
+                  FormatByteSize(checkpoint.bytes_written()), checkpoint.committed() ? "yes" : "no",
+                  checkpoint.savepoint() ? "yes" : "no"});
   }
   table.Print(out);
 }

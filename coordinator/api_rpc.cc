@@ -161,6 +161,8 @@ void Fill(const JobView& view, bool with_script, v1::Job* out) {
   }
   FillParts(view, out);
   if (with_script) out->set_script(view.script);
+  out->set_from_job(view.from_job);
+  out->set_from_epoch(view.from_epoch);
 }
 
 void Fill(const CheckpointView& view, v1::Checkpoint* out) {
@@ -172,6 +174,7 @@ void Fill(const CheckpointView& view, v1::Checkpoint* out) {
   out->set_state_files(view.state_files);
   out->set_bytes_written(view.bytes_written);
   out->set_committed(view.committed);
+  out->set_savepoint(view.savepoint);
 }
 
 // ---- Calls
@@ -197,6 +200,12 @@ Cluster::Done<JobView> FinishingJob(grpc::ServerUnaryReactor* reactor, v1::Job* 
   return Finishing<JobView>(reactor, response, [with_script](const JobView& view, v1::Job* out) {
     Fill(view, with_script, out);
   });
+}
+
+Cluster::Done<CheckpointView> FinishingCheckpoint(grpc::ServerUnaryReactor* reactor,
+                                                  v1::Checkpoint* response) {
+  return Finishing<CheckpointView>(
+      reactor, response, [](const CheckpointView& view, v1::Checkpoint* out) { Fill(view, out); });
 }
 
 // When to answer a call that waits, on the monotonic clock.
@@ -314,6 +323,14 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     args.request_id = request->request_id();
     args.validate_only = request->validate_only();
     args.append = request->append();
+    args.from_job = request->from_job();
+    args.from_epoch = Epoch(request->from_epoch());
+    args.restore_tables = request->restore_tables();
+    if (args.from_job.empty() && (args.restore_tables || request->from_epoch() != 0)) {
+      return Answer(context,
+                    ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
+                             "from_epoch and restore_tables go with from_job", "from_job"));
+    }
     Reactor* reactor = context->DefaultReactor();
     cluster_->Submit(std::move(args), FinishingJob(reactor, response));
     return reactor;
@@ -395,11 +412,16 @@ class JobServiceImpl : public v1::JobService::CallbackService {
   Reactor* TriggerCheckpoint(Context* context, const v1::TriggerCheckpointRequest* request,
                              v1::Checkpoint* response) override {
     Reactor* reactor = context->DefaultReactor();
-    cluster_->TriggerCheckpoint(
-        request->job(), WaitUntil(*context),
-        Finishing<CheckpointView>(
-            reactor, response,
-            [](const CheckpointView& view, v1::Checkpoint* out) { Fill(view, out); }));
+    cluster_->TriggerCheckpoint(request->job(), request->savepoint(), WaitUntil(*context),
+                                FinishingCheckpoint(reactor, response));
+    return reactor;
+  }
+
+  Reactor* DropSavepoint(Context* context, const v1::DropSavepointRequest* request,
+                         v1::Checkpoint* response) override {
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->DropSavepoint(request->job(), Epoch(request->epoch()), WaitUntil(*context),
+                            FinishingCheckpoint(reactor, response));
     return reactor;
   }
 

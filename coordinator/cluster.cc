@@ -43,6 +43,18 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
                       }
                     }
                     return JobId();
+                  },
+                  [this](const std::string& job) { return FindOrigin(job); },
+                  [this](const JobId& id, const std::string& holder, Epoch epoch,
+                         std::function<void(bool)> done) {
+                    const auto job = jobs_.find(id);
+                    if (job == jobs_.end()) return done(false);
+                    job->second->Hold(holder, epoch, std::move(done));
+                  },
+                  [this](const JobId& id, const std::string& holder) {
+                    if (const auto job = jobs_.find(id); job != jobs_.end()) {
+                      job->second->Release(holder);
+                    }
                   }}) {
   runner_deps_.loop = deps_.loop;
   runner_deps_.pool = deps_.pool;
@@ -52,6 +64,7 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
   runner_deps_.clock = deps_.clock;
   runner_deps_.random = deps_.random;
   runner_deps_.metrics = deps_.metrics;
+  runner_deps_.make_committer = deps_.make_committer;
   runner_deps_.deliver = [this](const JobId& id, JobEvent event) {
     deps_.loop->Post([this, id, event = std::move(event)] {
       const auto it = jobs_.find(id);
@@ -78,15 +91,16 @@ absl::Status Cluster::Recover() {
     const absl::Status read = JobLog(deps_.blobs, id).CatchUp(&log);
     if (absl::IsDataLoss(read)) {
       // One damaged job doesn't stop the others; nothing is done for it, nothing is deleted.
-      WEIR_LOG(kError, "a job's log can't be read; the job stays untouched", {"job", id},
-               {"error", read.message()});
-      continue;
+      if (!ShowDamaged(id, read, &log)) continue;
+    } else {
+      WEIR_RETURN_IF_ERROR(read);
+      if (log.ended) TidyEnded(id, log);
     }
-    WEIR_RETURN_IF_ERROR(read);
     logs.emplace(id, std::move(log));
   }
   deps_.loop->Run([&] {
     for (auto& [id, log] : logs) Add(id, std::move(log), /*took_over=*/true);
+    HoldOrigins();
     for (const auto& [id, job] : jobs_) job->Tick();
     Every();
   });
@@ -99,6 +113,22 @@ JobRunner* Cluster::Add(const JobId& id, JobLogState log, bool took_over) {
   return jobs_.emplace(id, std::move(runner)).first->second.get();
 }
 
+bool Cluster::ShowDamaged(const JobId& id, const absl::Status& damage, JobLogState* log) {
+  WEIR_LOG(kError, "a job's log can't be read; the job stays untouched", {"job", id},
+           {"error", damage.message()}, {"read_up_to", log->tail});
+  if (!log->spec) return false;
+  std::string reason =
+      absl::StrCat("its log is damaged, and nothing is done for it: ", damage.message());
+  if (!log->checkpoints.empty()) {
+    absl::StrAppend(&reason,
+                    ". To go on from the newest checkpoint before the damage: weir job "
+                    "submit FILE --from ",
+                    id, "@", log->checkpoints.back().epoch.value, " --restore-tables");
+  }
+  log->ended = EndedRecord{JobEnd::kFailed, std::move(reason)};
+  return true;
+}
+
 void Cluster::Reread(const JobId& id, int64_t delay_us) {
   deps_.loop->PostAt(deps_.clock->MonotonicMicros() + delay_us, [this, id] {
     deps_.pool->Run([this, id] {
@@ -106,12 +136,16 @@ void Cluster::Reread(const JobId& id, int64_t delay_us) {
       const absl::Status read = JobLog(deps_.blobs, id).CatchUp(log.get());
       deps_.loop->Post([this, id, log, read] {
         if (shut_down_) return;
-        if (!read.ok()) {
+        const bool damaged = absl::IsDataLoss(read) && ShowDamaged(id, read, log.get());
+        if (!read.ok() && !damaged) {
           WEIR_LOG(kWarning, "a job's log can't be read", {"job", id}, {"error", read.message()});
           return Reread(id, kRereadRetryUs);
         }
         jobs_.erase(id);
-        Add(id, std::move(*log), /*took_over=*/true)->Tick();
+        JobRunner* runner = Add(id, std::move(*log), /*took_over=*/true);
+        holding_.clear();  // its own and those of others on it: all are told again
+        HoldOrigins();
+        runner->Tick();
         OnChanged(id);
       });
     });

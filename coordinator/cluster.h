@@ -7,6 +7,8 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,8 +99,11 @@ class Cluster : public WorkerListener {
   void Cancel(std::string job, int64_t deadline_us, Done<JobView> done);
   void GetPlan(std::string job, Done<Plan> done);
   void ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done);
-  // Answers when a checkpoint triggered from now on is published.
-  void TriggerCheckpoint(std::string job, int64_t deadline_us, Done<CheckpointView> done);
+  // Answers when a checkpoint triggered from now on is published; it is kept if it is a savepoint.
+  void TriggerCheckpoint(std::string job, bool savepoint, int64_t deadline_us,
+                         Done<CheckpointView> done);
+  // Answers when the savepoint is one no longer; of an ended job as well.
+  void DropSavepoint(std::string job, Epoch epoch, int64_t deadline_us, Done<CheckpointView> done);
   // Answers when the job's tasks run with that parallelism. What was asked goes on behind a caller
   // whose deadline passes; it is forgotten only with this process.
   void Rescale(std::string job, int parallelism, int64_t deadline_us, Done<JobView> done);
@@ -116,7 +121,9 @@ class Cluster : public WorkerListener {
     Done<JobView> ended;  // one of the three is set
     Done<CheckpointView> checkpoint;
     Done<JobView> rescaled;
-    int parallelism = 0;  // to be rescaled to
+    int parallelism = 0;                    // to be rescaled to
+    bool savepoint = false;                 // the checkpoint has to be one
+    std::optional<CheckpointView> dropped;  // the answer once it is no savepoint any more
   };
   struct Watched {
     JobId job;
@@ -131,14 +138,25 @@ class Cluster : public WorkerListener {
   void CancelLeftOver(const WorkerRegistry::Worker& worker, const WorkerHeartbeat& heartbeat);
   void OnWorkersChanged();
   JobRunner* Add(const JobId& id, JobLogState log, bool took_over);
+  // A log that is damaged behind what was read: its job is shown as failed, in memory only, and
+  // nothing is done for it. False when not even its submission can be read.
+  static bool ShowDamaged(const JobId& id, const absl::Status& damage, JobLogState* log);
   // Replaces a fenced job's runner by one that begins with the log as it is then.
   void Reread(const JobId& id, int64_t delay_us);
   absl::StatusOr<JobRunner*> Find(const std::string& job);
   // Why a job can't be rescaled now; OK when it can.
   absl::Status CheckRescale(const JobRunner& job, int parallelism) const;
+  absl::StatusOr<OriginJob> FindOrigin(const std::string& job);
+  // Jobs that go on from another one's checkpoint hold its files until they have copies.
+  void HoldOrigins();
+  // Deletes what a job that ended lately left behind because a coordinator died.
+  void TidyEnded(const JobId& id, const JobLogState& log);
   void AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done);
   void End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done);
   void OnChanged(const JobId& job);
+  void DropOfEnded(const JobId& job, const CheckpointView& savepoint, Done<CheckpointView> done);
+  // Whether a waiter for a checkpoint got its answer.
+  bool AnswerCheckpoint(const JobRunner& job, const Waiter& waiter, bool timed_out);
   // Whether the waiter got its answer.
   bool Answer(const Waiter& waiter, bool timed_out);
   static bool AnswerRescale(const Waiter& waiter, const JobRunner& job, bool timed_out);
@@ -158,6 +176,7 @@ class Cluster : public WorkerListener {
   std::map<JobId, std::unique_ptr<JobRunner>> jobs_;
   std::list<Waiter> waiters_;
   std::list<Watched> watched_;
+  std::set<JobId> holding_;  // a checkpoint of their origin
   bool shut_down_ = false;
 };
 

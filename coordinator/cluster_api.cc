@@ -66,7 +66,9 @@ void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done
   // Several callers of one request come here with the same job.
   auto it = jobs_.find(submitted->id);
   if (it == jobs_.end()) {
-    Add(submitted->id, submitted->log, /*took_over=*/false)->Tick();
+    JobRunner* runner = Add(submitted->id, submitted->log, /*took_over=*/false);
+    HoldOrigins();
+    runner->Tick();
     it = jobs_.find(submitted->id);
   }
   JobView view = it->second->View(true);
@@ -150,41 +152,13 @@ void Cluster::Cancel(std::string job, int64_t deadline_us, Done<JobView> done) {
   End(std::move(job), CancelRequestedEvent(), deadline_us, std::move(done));
 }
 
-// ---- Checkpoints and plans
+// ---- Plans
 
 void Cluster::GetPlan(std::string job, Done<Plan> done) {
   deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
     const absl::StatusOr<JobRunner*> runner = Find(job);
     if (!runner.ok()) return done(runner.status());
     done((*runner)->spec().plan);
-  });
-}
-
-void Cluster::ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done) {
-  deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
-    const absl::StatusOr<JobRunner*> runner = Find(job);
-    if (!runner.ok()) return done(runner.status());
-    done((*runner)->Checkpoints());
-  });
-}
-
-void Cluster::TriggerCheckpoint(std::string job, int64_t deadline_us, Done<CheckpointView> done) {
-  deps_.loop->Post([this, job = std::move(job), deadline_us, done = std::move(done)] {
-    const absl::StatusOr<JobRunner*> runner = Find(job);
-    if (!runner.ok()) return done(runner.status());
-    if (!(*runner)->live()) return done(JobEndedError((*runner)->id()));
-    if ((*runner)->state() != JobState::kRunning) {
-      return done(ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobNotRunning,
-                           absl::StrCat("job ", (*runner)->id(),
-                                        " is not running: ", (*runner)->View(false).reason)));
-    }
-    Waiter waiter;
-    waiter.job = (*runner)->id();
-    waiter.deadline_us = deadline_us;
-    waiter.asked_us = deps_.clock->MonotonicMicros();
-    waiter.checkpoint = done;
-    waiters_.push_back(std::move(waiter));
-    (*runner)->Handle(CheckpointRequestedEvent());
   });
 }
 
@@ -198,17 +172,7 @@ bool Cluster::Answer(const Waiter& waiter, bool timed_out) {
     return true;
   }
   if (waiter.rescaled) return AnswerRescale(waiter, job, timed_out);
-  if (job.last_published_trigger_us() >= waiter.asked_us) {
-    waiter.checkpoint(job.Checkpoints().front());
-  } else if (!job.live()) {
-    waiter.checkpoint(JobEndedError(job.id()));
-  } else if (timed_out) {
-    waiter.checkpoint(absl::DeadlineExceededError(
-        absl::StrCat("no checkpoint of job ", job.id(), " was published in time")));
-  } else {
-    return false;
-  }
-  return true;
+  return AnswerCheckpoint(job, waiter, timed_out);
 }
 
 void Cluster::AnswerWaiters(const JobId* job) {
@@ -223,6 +187,7 @@ void Cluster::OnChanged(const JobId& job) {
   // Not at once: the runner that says so is in the middle of its work.
   deps_.loop->Post([this, job] {
     if (shut_down_) return;
+    HoldOrigins();
     AnswerWaiters(&job);
     for (auto it = watched_.begin(); it != watched_.end();) {
       it = it->job == job && Show(&*it) ? watched_.erase(it) : std::next(it);

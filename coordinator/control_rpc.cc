@@ -78,7 +78,8 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
       return ReadHeartbeat(in.heartbeat());
     case v1::WorkerMessage::kDeployed: {
       const v1::Deployed& d = in.deployed();
-      return JobReport{d.job(), DeployedEvent{Generation(d.generation()), "", d.error()}};
+      return JobReport{d.job(),
+                       DeployedEvent{Generation(d.generation()), "", d.error(), d.damaged_state()}};
     }
     case v1::WorkerMessage::kCaptured: {
       const v1::Captured& c = in.captured();

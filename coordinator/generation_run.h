@@ -39,7 +39,9 @@ struct GenerationRun {
   };
   std::map<int64_t, Describe> describes;
   std::map<std::string, std::vector<PartitionPosition>> described;  // for the first checkpoint
-  int64_t describe_retry_us = 0;
+  bool importing = false;  // the start from another job's checkpoint is being made
+  bool imported = false;
+  int64_t describe_retry_us = 0;  // of an import as well
   int describe_failures = 0;
 
   std::vector<SlotRef> placement;           // of each task index
@@ -50,6 +52,7 @@ struct GenerationRun {
   std::map<TaskId, std::set<std::pair<std::string, int32_t>>> partitions;
   std::map<int, InsertCounters> base_counters;  // of the manifest restored from
   std::optional<CheckpointTracker> tracker;
+  std::set<CheckpointId> savepoints;  // pending ones that were asked for
   int64_t next_trigger_us = 0;
   int64_t next_discovery_us = 0;
   bool last_triggered = false;

@@ -46,7 +46,8 @@ struct SourceDescribedEvent {
 struct DeployedEvent {
   Generation generation;
   std::string worker_id;
-  std::string error;  // empty = ready
+  std::string error;           // empty = ready
+  bool damaged_state = false;  // a state file is missing or altered: the same start can't succeed
 };
 struct CapturedEvent {
   Generation generation;
@@ -77,16 +78,26 @@ struct CommitDoneEvent {
 };
 struct StopRequestedEvent {};
 struct CancelRequestedEvent {};
-struct CheckpointRequestedEvent {};
+struct CheckpointRequestedEvent {
+  bool savepoint = false;
+};
+struct ImportedEvent {
+  Generation generation;
+  absl::Status status;  // as ImportOrigin
+};
+struct DropSavepointEvent {
+  Epoch epoch;
+};
 // REQUIRES: 1 <= parallelism <= kKeyGroups. A later request takes the place of one still under way.
 struct RescaleRequestedEvent {
   int parallelism = 0;
 };
 
-using JobEvent = std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent,
-                              CapturedEvent, DurableEvent, TaskFailedEvent, SourcesFinishedEvent,
-                              CommitDoneEvent, StopRequestedEvent, CancelRequestedEvent,
-                              CheckpointRequestedEvent, RescaleRequestedEvent>;
+using JobEvent =
+    std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent, CapturedEvent,
+                 DurableEvent, TaskFailedEvent, SourcesFinishedEvent, CommitDoneEvent,
+                 StopRequestedEvent, CancelRequestedEvent, CheckpointRequestedEvent,
+                 DropSavepointEvent, ImportedEvent, RescaleRequestedEvent>;
 
 // ---- Actions.
 
@@ -99,6 +110,10 @@ struct DescribeSourceAction {
   int64_t request = 0;
   KafkaSpec kafka;
   bool resolve_offsets = false;
+};
+// Make the start that the job's origin asks for; answered by ImportedEvent.
+struct ImportAction {
+  Generation generation;
 };
 struct TaskDeployment {
   TaskId task;
@@ -148,6 +163,7 @@ struct CheckpointPublishedNote {
   CheckpointId checkpoint;
   int64_t triggered_us = 0;
   int64_t duration_us = 0;
+  bool savepoint = false;
 };
 struct CheckpointFailedNote {
   CheckpointId checkpoint;
@@ -167,9 +183,10 @@ struct EndedNote {
 };
 
 using JobAction =
-    std::variant<AppendAction, DescribeSourceAction, DeployAction, StartAction, TriggerAction,
-                 NotifyPublishedAction, AddPartitionsAction, CancelTasksAction, CommitAction,
-                 CheckpointPublishedNote, CheckpointFailedNote, RestartNote, FencedNote, EndedNote>;
+    std::variant<AppendAction, DescribeSourceAction, ImportAction, DeployAction, StartAction,
+                 TriggerAction, NotifyPublishedAction, AddPartitionsAction, CancelTasksAction,
+                 CommitAction, CheckpointPublishedNote, CheckpointFailedNote, RestartNote,
+                 FencedNote, EndedNote>;
 
 }  // namespace weir
 

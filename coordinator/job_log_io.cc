@@ -4,13 +4,11 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status_macros.h"
-#include "base/string_view.h"
 
 namespace weir {
 namespace {
@@ -39,30 +37,27 @@ Failpoints PointsOf(const CommittedRecord&) {
 Failpoints PointsOf(const EndedRecord&) {
   return {"coordinator.before_ended_record", "coordinator.after_ended_record"};
 }
+Failpoints PointsOf(const DroppedSavepointRecord&) {
+  return {"coordinator.before_drop_savepoint", "coordinator.after_drop_savepoint"};
+}
+Failpoints PointsOf(const RestoredRecord&) {
+  return {"coordinator.before_restored_record", "coordinator.after_restored_record"};
+}
 
 }  // namespace
 
-std::set<std::string> NamedStateFiles(const JobLogState& log) {
+std::set<std::string> NamedStateFiles(const Manifest& manifest) {
   std::set<std::string> named;
-  for (const auto& published : log.checkpoints) {
-    for (const OperatorState& state : published.manifest.states) {
-      for (const StateFile& file : state.files) named.insert(file.path);
-    }
+  for (const OperatorState& state : manifest.states) {
+    for (const StateFile& file : state.files) named.insert(file.path);
   }
   return named;
 }
 
-std::optional<Generation> GenerationOfStateFile(std::string_view path) {
-  constexpr std::string_view kFolder = "state/";
-  if (path.substr(0, kFolder.size()) != kFolder) return std::nullopt;
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  const size_t dash = name.find('-');
-  int64_t generation = 0;
-  if (dash == std::string_view::npos ||
-      !absl::SimpleAtoi(AbslView(name.substr(0, dash)), &generation)) {
-    return std::nullopt;
-  }
-  return Generation(generation);
+std::set<std::string> NamedStateFiles(const JobLogState& log) {
+  std::set<std::string> named;
+  for (const auto& published : log.checkpoints) named.merge(NamedStateFiles(published.manifest));
+  return named;
 }
 
 JobLogIo::JobLogIo(BlobStore* blobs, Clock* clock, JobId job, JobLogState log)
@@ -81,8 +76,8 @@ absl::StatusOr<int64_t> JobLogIo::Append(const LogRecord& record) {
   if (applied_id_ == record.id) return state_.tail;
   WEIR_ASSIGN_OR_RETURN(const int64_t n, log_.Append(record, &state_));
   applied_id_ = record.id;
-  if (std::holds_alternative<Manifest>(record.body) ||
-      std::holds_alternative<CommittedRecord>(record.body)) {
+  if (std::holds_alternative<Manifest>(record.body)) ++published_;
+  if (!std::holds_alternative<StartedRecord>(record.body)) {
     std::set<std::string> now = NamedStateFiles(state_);
     std::set_difference(named_.begin(), named_.end(), now.begin(), now.end(),
                         std::back_inserter(unneeded_));
@@ -94,13 +89,38 @@ absl::StatusOr<int64_t> JobLogIo::Append(const LogRecord& record) {
 
 void JobLogIo::TidyUp() {
   if (!Failpoint("coordinator.before_tidy_up").ok()) return;
-  for (const std::string& path : std::exchange(unneeded_, {})) Delete(path);
+  for (const std::string& path : std::exchange(unneeded_, {})) {
+    if (IsHeld(path)) {
+      unneeded_.push_back(path);
+    } else {
+      Delete(path);
+    }
+  }
   if (!Failpoint("coordinator.after_tidy_up").ok()) return;
   if (state_.checkpoints.empty()) return;
   // With a checkpoint of its own the generation has restored whatever it needed.
   const Manifest& last = state_.checkpoints.back().manifest;
-  if (!swept_ && last.generation == state_.generation && last.checkpoint.value > 0) DeleteFenced();
+  const bool stands = last.generation == state_.generation && last.checkpoint.value > 0;
+  if ((stands &&
+       (swept_generation_ != state_.generation || published_ - swept_at_ >= kPublishesPerSweep)) ||
+      state_.ended) {
+    Sweep();
+  }
   if (state_.tail - folded_tail_ >= kRecordsPerFold) Fold();
+}
+
+bool JobLogIo::Hold(const std::string& holder, Epoch epoch) {
+  for (const auto& published : state_.checkpoints) {
+    if (published.epoch != epoch) continue;
+    held_[holder] = NamedStateFiles(published.manifest);
+    return true;
+  }
+  return false;
+}
+
+bool JobLogIo::IsHeld(const std::string& path) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const auto& held) { return held.second.contains(path); });
 }
 
 void JobLogIo::Delete(const std::string& path) {
@@ -110,8 +130,9 @@ void JobLogIo::Delete(const std::string& path) {
            {"error", status.message()});
 }
 
-void JobLogIo::DeleteFenced() {
-  swept_ = true;
+void JobLogIo::Sweep() {
+  swept_generation_ = state_.generation;
+  swept_at_ = published_;
   const std::string folder = absl::StrCat("jobs/", job_, "/");
   const auto entries = blobs_->List(absl::StrCat(folder, "state/"), "");
   if (!entries.ok()) {
@@ -119,16 +140,23 @@ void JobLogIo::DeleteFenced() {
              {"error", entries.status().message()});
     return;
   }
-  for (const BlobStore::Entry& entry : *entries) {
-    const std::string path = entry.name.substr(folder.size());
-    const std::optional<Generation> generation = GenerationOfStateFile(path);
-    if (generation && *generation < state_.generation && !named_.contains(path)) Delete(path);
+  std::vector<std::string> paths;
+  for (const BlobStore::Entry& entry : *entries) paths.push_back(entry.name.substr(folder.size()));
+  const auto needed = [this](const std::string& path) {
+    return named_.contains(path) || IsHeld(path);
+  };
+  for (const std::string& path :
+       sweep_.Decide(paths, state_, needed, published_, clock_->WallMicros() / 1000)) {
+    Delete(path);
   }
 }
 
 void JobLogIo::Fold() {
   absl::Status status = log_.KeepFold(state_);
-  if (status.ok()) status = log_.RemoveFolded(clock_->WallMicros() / 1000 - kFoldedKeptMs);
+  if (status.ok()) {
+    status = log_.RemoveFolded(clock_->WallMicros() / 1000 - kFoldedKeptMs,
+                               state_.tail - kFoldedRecordsKept);
+  }
   if (status.ok()) {
     folded_tail_ = state_.tail;
     return;

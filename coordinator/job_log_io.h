@@ -3,6 +3,7 @@
 #define WEIR_COORDINATOR_JOB_LOG_IO_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,23 +12,25 @@
 
 #include "absl/status/statusor.h"
 #include "base/blob_store.h"
+#include "coordinator/state_sweep.h"
 #include "state/checkpoint/job_log.h"
 
 namespace weir {
 
 class Clock;
 
-// Paths, relative to the job's folder, of the state files that checkpoints in the log name.
+// Paths, relative to the job's folder, of the state files that a checkpoint, or those in the log,
+// name.
+std::set<std::string> NamedStateFiles(const Manifest& manifest);
 std::set<std::string> NamedStateFiles(const JobLogState& log);
-// The generation that wrote a state file, by its name ("state/<state id>/<generation>-...");
-// nullopt for anything else.
-std::optional<Generation> GenerationOfStateFile(std::string_view path);
-
 class JobLogIo {
  public:
   // Folds are kept every so many records, and records before them removed when they are this old.
-  static constexpr int64_t kRecordsPerFold = 500;
+  static constexpr int64_t kRecordsPerFold = 100;  // a takeover reads at most about so many
   static constexpr int64_t kFoldedKeptMs = 3'600'000;
+  static constexpr int64_t kFoldedRecordsKept = 20'000;  // fewer than an hour's, at any age
+
+  static constexpr int64_t kPublishesPerSweep = 200;
 
   // `blobs` and `clock` outlive it.
   JobLogIo(BlobStore* blobs, Clock* clock, JobId job, JobLogState log);
@@ -38,15 +41,21 @@ class JobLogIo {
   // After an append: deletes state files that no checkpoint names any more, keeps folds. What fails
   // is logged and left for a later time.
   //
-  // A file may be deleted in two cases, neither of which depends on a clock. It was named by a
-  // checkpoint that the log no longer keeps, and by none that it keeps: lists of files only lose
-  // entries, so nobody will name it again. Or a fenced generation wrote it and no kept checkpoint
-  // names it: generations restore only what checkpoints name.
+  // A file that a checkpoint named goes with the last checkpoint that the log keeps of those that
+  // name it: lists of files only lose entries, so nobody will name it again. What was never named
+  // is found by listing now and then; coordinator/state_sweep.h says what of it may go. Neither
+  // depends on a clock. Of an ended job the kept checkpoints' files stay: jobs may go on from them.
   void TidyUp();
 
+  // Keeps the files of a checkpoint that the log keeps, for `holder`, until it is released. False
+  // when the log doesn't keep it any more.
+  bool Hold(const std::string& holder, Epoch epoch);
+  void Release(const std::string& holder) { held_.erase(holder); }
+
  private:
+  bool IsHeld(const std::string& path) const;
   void Delete(const std::string& path);
-  void DeleteFenced();
+  void Sweep();
   void Fold();
 
   BlobStore* const blobs_;
@@ -57,7 +66,11 @@ class JobLogIo {
   std::string applied_id_;  // of the last record that stands in the log
   std::set<std::string> named_;
   std::vector<std::string> unneeded_;
-  bool swept_ = false;  // fenced generations' files are gone
+  std::map<std::string, std::set<std::string>> held_;  // by holder
+  StateSweep sweep_;
+  int64_t published_ = 0;        // checkpoints, by this object
+  int64_t swept_at_ = 0;         // of them
+  Generation swept_generation_;  // last
   int64_t folded_tail_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
@@ -121,6 +122,11 @@ void JobMachine::AdvanceAppends() {
 std::optional<LogRecord> JobMachine::NextRecord() {
   switch (phase_) {
     case Phase::kWaiting:
+      if (restore_) {
+        LogRecord record = MakeRecord(*std::exchange(restore_, std::nullopt));
+        // Else what it rests on has changed meanwhile: the next start finds the damage again.
+        if (CanFollow(log_.tail + 1, record, log_).ok()) return record;
+      }
       if (MayStart()) {
         const int slots = TotalSlots(facts_.workers);
         const int wanted = WantedParallelism();
@@ -141,11 +147,22 @@ std::optional<LogRecord> JobMachine::NextRecord() {
     case Phase::kOver:
       return std::nullopt;
   }
+  if (!acts_) return std::nullopt;
+  if (auto record = NextDrop()) return record;
   const std::optional<CommittedRecord> committed = commits_.Unrecorded(log_);
-  if (!committed || !acts_) return std::nullopt;
+  if (!committed) return std::nullopt;
   const int64_t at = last_committed_record_us_ + options_.lazy_record_us;
   if (facts_.now_us >= at) return MakeRecord(*committed);
   WakeAt(at);
+  return std::nullopt;
+}
+
+std::optional<LogRecord> JobMachine::NextDrop() {
+  while (!drops_.empty()) {
+    LogRecord record = MakeRecord(DroppedSavepointRecord{*drops_.begin()});
+    drops_.erase(drops_.begin());
+    if (CanFollow(log_.tail + 1, record, log_).ok()) return record;
+  }
   return std::nullopt;
 }
 

@@ -4,7 +4,8 @@
 // flight. An append whose outcome is unknown is repeated, the same record, until it is known: until
 // then nothing else can be appended. So every step below waits its turn:
 //
-//   STARTED → [describe sources → first CHECKPOINT] → deploy, start → { trigger → CHECKPOINT }* →
+//   STARTED → [describe sources, or import another job's checkpoint → first CHECKPOINT] → deploy,
+//   start → { trigger → CHECKPOINT }* →
 //   last CHECKPOINT → commits → COMMITTED* → STOPPED | FINISHED
 //
 // A failure anywhere between leads back to STARTED, from the last published epoch. So does a
@@ -114,6 +115,8 @@ class JobMachine {
   void On(const CancelRequestedEvent& event);
   void On(const CheckpointRequestedEvent& event);
   void On(const RescaleRequestedEvent& event);
+  void On(const ImportedEvent& event);
+  void On(const DropSavepointEvent& event) { drops_.insert(event.epoch); }
 
   // Each does what its part of the job allows now; called after every event.
   void Advance();
@@ -129,6 +132,7 @@ class JobMachine {
   std::optional<LogRecord> NextFirstCheckpoint();
   std::optional<LogRecord> NextCheckpoint();
   std::optional<LogRecord> NextEnd();
+  std::optional<LogRecord> NextDrop();
   bool MayStart();
   // Of the next STARTED record; 0 = as many as there are slots.
   int WantedParallelism() const;
@@ -140,6 +144,8 @@ class JobMachine {
   void BeFenced(const std::string& reason);
 
   void BeginDescribing();
+  std::optional<LogRecord> NextImported();
+  void WaitToStart(const absl::Status& status);
   void OnDescribedFirst(const std::string& source, const SourceDescribedEvent& event);
   void OnDiscovered(const GenerationRun::Describe& asked, const SourceDescribedEvent& event);
   void Ask(GenerationRun::Describe question, KafkaSpec kafka, bool resolve_offsets);
@@ -154,6 +160,8 @@ class JobMachine {
   std::string WhyMove() const;
   int64_t SpreadAtUs() const;
   void OnTaskError(const std::string& reason);
+  // The checkpoint to start from is damaged: back to the one before it, or the end.
+  void OnDamagedState(const std::string& error);
   void ForgiveErrorOfLostWorker();
   const WorkerView* FindWorker(const SlotRef& slot) const;
   bool IsRegistered(const SlotRef& slot) const { return FindWorker(slot) != nullptr; }
@@ -186,6 +194,7 @@ class JobMachine {
   int64_t last_committed_record_us_ = 0;
 
   // Towards the next start.
+  std::optional<RestoredRecord> restore_;  // first, to be appended
   std::string start_reason_;
   int64_t not_before_us_ = 0;  // delay after a task error
   int64_t settle_us_ = 0;      // until then, wait for workers to come back
@@ -198,8 +207,11 @@ class JobMachine {
   // Begins with the time: the machine before this one, fenced, may still have questions open.
   int64_t last_request_;
   bool checkpoint_requested_ = false;
-  std::optional<int> rescale_to_;  // until a STARTED record says so
-  bool ran_ = false;               // some generation of this process reached its start
+  bool savepoint_requested_ = false;  // the next checkpoint is one
+  int64_t savepoint_asked_us_ = 0;    // last
+  std::set<Epoch> drops_;             // savepoints to drop
+  std::optional<int> rescale_to_;     // until a STARTED record says so
+  bool ran_ = false;                  // some generation of this process reached its start
 
   // Towards the end.
   bool stop_requested_ = false;

@@ -1,5 +1,6 @@
 // The job machine while tasks run: checkpoints, commits, new partitions.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/job_machine.h"
@@ -9,7 +10,12 @@ namespace weir {
 
 // ---- Checkpoints
 
-void JobMachine::On(const CheckpointRequestedEvent&) { checkpoint_requested_ = true; }
+void JobMachine::On(const CheckpointRequestedEvent& event) {
+  checkpoint_requested_ = true;
+  if (!event.savepoint) return;
+  savepoint_requested_ = true;
+  savepoint_asked_us_ = facts_.now_us;
+}
 
 void JobMachine::On(const CapturedEvent& event) {
   if (IsCurrent(event.generation)) run_.tracker->OnCaptured(event.checkpoint, event.task);
@@ -34,6 +40,8 @@ void JobMachine::AdvanceCheckpoints() {
   CheckpointTracker& tracker = *run_.tracker;
   for (const CheckpointId id : tracker.Expire(facts_.now_us - options_.checkpoint_timeout_us)) {
     Do(CheckpointFailedNote{id, "it wasn't durable in time"});
+    // Whoever asked for a savepoint gets the next one.
+    if (run_.savepoints.erase(id) > 0) checkpoint_requested_ = savepoint_requested_ = true;
     run_.last_triggered = false;
     if (run_.move_after == id) run_.move_after.reset();
   }
@@ -55,6 +63,7 @@ void JobMachine::AdvanceCheckpoints() {
   run_.last_triggered = last;
   run_.last_finishes = last && finishes;
   checkpoint_requested_ = false;
+  if (std::exchange(savepoint_requested_, false)) run_.savepoints.insert(id);
   Do(TriggerAction{log_.generation, id, last});
   if (!last) WakeAt(run_.next_trigger_us);
 }
@@ -71,7 +80,11 @@ std::optional<LogRecord> JobMachine::NextCheckpoint() {
   parts.base = run_.base_counters;
   parts.sources_finished = pending->last && run_.last_finishes;
   auto manifest = BuildManifest(parts, log_.checkpoints.back().manifest, plan(), log_.parallelism);
-  if (manifest.ok()) return MakeRecord(*std::move(manifest));
+  if (manifest.ok()) {
+    // A savepoint that a newer checkpoint overtook is that one.
+    manifest->savepoint = !run_.savepoints.empty() && *run_.savepoints.begin() <= pending->id;
+    return MakeRecord(*std::move(manifest));
+  }
   OnTaskError(absl::StrCat("a checkpoint was refused: ", manifest.status().message()));
   WakeAt(facts_.now_us);
   return std::nullopt;
@@ -84,11 +97,15 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
     return;
   }
   Do(CheckpointPublishedNote{epoch, manifest.checkpoint, append.triggered_us,
-                             facts_.now_us - append.triggered_us});
+                             facts_.now_us - append.triggered_us, manifest.savepoint});
+  if (manifest.savepoint && append.triggered_us >= savepoint_asked_us_) {
+    savepoint_requested_ = false;  // asked for again when its generation was left
+  }
   // The generation may have been left while the record was on its way; the epoch counts all the
   // same, and the next generation starts from it.
   if (!run_.tracker || phase_ != Phase::kRunning) return;
   run_.tracker->OnPublished(manifest.checkpoint);
+  run_.savepoints.erase(run_.savepoints.begin(), run_.savepoints.upper_bound(manifest.checkpoint));
   Do(NotifyPublishedAction{manifest.generation, manifest.checkpoint, epoch});
   if (append.last) {
     return Close(manifest.sources_finished ? JobEnd::kFinished : JobEnd::kStopped, "");

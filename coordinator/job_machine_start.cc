@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "coordinator/job_machine.h"
+#include "coordinator/origin.h"
 #include "state/checkpoint/recovery.h"
 
 namespace weir {
@@ -76,7 +77,38 @@ void JobMachine::Ask(GenerationRun::Describe question, KafkaSpec kafka, bool res
   Do(DescribeSourceAction{request, std::move(kafka), resolve_offsets});
 }
 
+std::optional<LogRecord> JobMachine::NextImported() {
+  if (run_.imported) {
+    return MakeRecord(ImportedManifest(*log_.spec->origin, log_.generation, facts_.wall_ms));
+  }
+  if (run_.importing) return std::nullopt;
+  if (facts_.now_us < run_.describe_retry_us) {
+    WakeAt(run_.describe_retry_us);
+    return std::nullopt;
+  }
+  run_.importing = true;
+  Do(ImportAction{log_.generation});
+  return std::nullopt;
+}
+
+void JobMachine::On(const ImportedEvent& event) {
+  if (phase_ != Phase::kDescribing || event.generation != log_.generation) return;
+  run_.importing = false;
+  if (event.status.ok()) {
+    waiting_.clear();
+    run_.imported = true;
+  } else if (absl::IsUnavailable(event.status) || absl::IsUnknown(event.status) ||
+             absl::IsResourceExhausted(event.status)) {
+    WaitToStart(event.status);
+  } else {
+    Close(JobEnd::kFailed,
+          absl::StrCat("can't go on from epoch ", log_.spec->origin->epoch.value, " of job ",
+                       log_.spec->origin->job, ": ", event.status.message()));
+  }
+}
+
 std::optional<LogRecord> JobMachine::NextFirstCheckpoint() {
+  if (log_.spec->origin != nullptr) return NextImported();
   const std::vector<PlanSource> sources = SourcesOf(plan());
   if (run_.described.size() == sources.size()) {
     std::vector<PartitionPosition> positions;
@@ -107,14 +139,16 @@ void JobMachine::On(const SourceDescribedEvent& event) {
   }
 }
 
+void JobMachine::WaitToStart(const absl::Status& status) {
+  waiting_ = std::string(status.message());
+  const int doublings = std::min(run_.describe_failures++, 10);
+  run_.describe_retry_us =
+      facts_.now_us + std::min(kDescribeRetryUsMax, kDescribeRetryUs << doublings);
+}
+
 void JobMachine::OnDescribedFirst(const std::string& source, const SourceDescribedEvent& event) {
   if (!event.status.ok()) {
-    // Brokers were there at submit; now they are waited for.
-    waiting_ = std::string(event.status.message());
-    const int doublings = std::min(run_.describe_failures++, 10);
-    run_.describe_retry_us =
-        facts_.now_us + std::min(kDescribeRetryUsMax, kDescribeRetryUs << doublings);
-    return;
+    return WaitToStart(event.status);  // brokers were there at submit; now they are waited for
   }
   waiting_.clear();
   std::vector<PartitionPosition>& positions = run_.described[source];
@@ -162,6 +196,7 @@ void JobMachine::Deploy() {
 
 void JobMachine::On(const DeployedEvent& event) {
   if (phase_ != Phase::kDeploying || !IsCurrent(event.generation)) return;
+  if (event.damaged_state) return OnDamagedState(event.error);
   if (!event.error.empty()) {
     return OnTaskError(absl::StrCat("deployment failed: ", event.error));
   }
@@ -226,6 +261,31 @@ void JobMachine::OnTaskError(const std::string& reason) {
   Restart(reason, *delay);
 }
 
+// Rows of the damaged epoch that a table has, or is going to have, would be made a second time from
+// an older one: only an epoch that gave no table any can be forgotten.
+void JobMachine::OnDamagedState(const std::string& error) {
+  const auto& kept = log_.checkpoints;
+  const std::string damaged =
+      absl::StrCat("epoch ", kept.back().epoch.value, " can't be restored: ", error);
+  if (kept.size() < 2) {
+    AbandonGeneration(damaged);
+    return Close(JobEnd::kFailed, absl::StrCat(damaged, "; no older checkpoint is kept"));
+  }
+  const Epoch older = kept[kept.size() - 2].epoch;
+  if (const absl::Status allowed = CanRestore(log_, older); !allowed.ok()) {
+    AbandonGeneration(damaged);
+    return Close(
+        JobEnd::kFailed,
+        absl::StrCat(damaged, "; from epoch ", older.value,
+                     " rows would be written again, because ", allowed.message(),
+                     ". To take those rows out and go on from there: weir job submit FILE --name ",
+                     log_.spec->name, " --from ", log_.spec->name, "@", older.value,
+                     " --restore-tables"));
+  }
+  Restart(absl::StrCat(damaged, "; back to epoch ", older.value), 0);
+  if (phase_ == Phase::kWaiting) restore_ = RestoredRecord{older, damaged};
+}
+
 void JobMachine::ForgiveErrorOfLostWorker() {
   if (!suspect_error_us_ || phase_ != Phase::kWaiting) return;
   if (facts_.now_us > *suspect_error_us_ + kSuspectUs) return suspect_error_us_.reset();
@@ -246,6 +306,7 @@ void JobMachine::AbandonGeneration(const std::string& reason) {
       Do(CheckpointFailedNote{id, reason});
     }
   }
+  if (!run_.savepoints.empty()) checkpoint_requested_ = savepoint_requested_ = true;
   run_ = GenerationRun();
 }
 

@@ -10,11 +10,14 @@
 #include "base/log.h"
 #include "coordinator/event_loop.h"
 #include "coordinator/job_log_io.h"
+#include "coordinator/origin_import.h"
 
 namespace weir {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+// Tasks may still have been uploading when their job ended.
+constexpr int64_t kLateUploadsUs = 60'000'000;
 
 const char* StateName(JobState state) {
   switch (state) {
@@ -125,6 +128,38 @@ void JobRunner::Do(const AppendAction& action) {
 }
 
 void JobRunner::Do(const DescribeSourceAction& action) { deps_->describe(id_, action); }
+
+void JobRunner::Do(const ImportAction& action) {
+  WEIR_LOG(kInfo, "goes on from another job", {"job", id_}, {"from", spec().origin->job},
+           {"epoch", spec().origin->epoch.value}, {"generation", action.generation.value});
+  deps_->pool->Run([deps = deps_, id = id_, spec = spec(), generation = action.generation] {
+    const absl::Status status = ImportOrigin(id, spec, deps->blobs, deps->make_committer);
+    if (!status.ok()) {
+      WEIR_LOG(kWarning, "can't go on from another job yet", {"job", id},
+               {"error", status.ToString()});
+    }
+    deps->deliver(id, ImportedEvent{generation, status});
+  });
+}
+
+void JobRunner::Hold(const std::string& holder, Epoch epoch, std::function<void(bool)> done) {
+  const bool kept = std::any_of(log().checkpoints.begin(), log().checkpoints.end(),
+                                [&](const auto& published) { return published.epoch == epoch; });
+  if (log_ == nullptr || !kept) return done(kept);  // an ended job deletes nothing by itself
+  log_->strand.Run([log = log_, loop = deps_->loop, holder, epoch, done = std::move(done)] {
+    loop->Post([done, held = log->io.Hold(holder, epoch)] { done(held); });
+  });
+}
+
+void JobRunner::TidyUpLater() {
+  deps_->loop->PostAt(deps_->clock->MonotonicMicros() + kLateUploadsUs,
+                      [log = log_] { log->strand.Run([log] { log->io.TidyUp(); }); });
+}
+
+void JobRunner::Release(const std::string& holder) {
+  if (log_ == nullptr) return;
+  log_->strand.Run([log = log_, holder] { log->io.Release(holder); });
+}
 
 // ---- Workers
 

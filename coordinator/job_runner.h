@@ -35,6 +35,7 @@ struct JobRunnerDeps {
   Clock* clock = nullptr;
   Random* random = nullptr;
   Metrics* metrics = nullptr;
+  CommitDriver::MakeCommitter make_committer;
   // Asks some worker; the answer comes back through Handle of the job that asked.
   std::function<void(const JobId&, const DescribeSourceAction&)> describe;
   // Tasks of other jobs per slot, by worker id.
@@ -72,11 +73,19 @@ class JobRunner {
   std::optional<int> rescaling_to() const {
     return machine_ ? machine_->rescaling_to() : std::nullopt;
   }
+  // Keeps the state files of a kept checkpoint for `holder`, whatever retention says, until
+  // released. `done`, on the loop: whether the checkpoint was still kept. In memory only: the
+  // acting coordinator deletes, and knows who holds.
+  void Hold(const std::string& holder, Epoch epoch, std::function<void(bool)> done);
+  void Release(const std::string& holder);
   // Slots that its tasks occupy.
   std::vector<SlotRef> placement() const;
 
   // When the checkpoint behind the last published epoch was triggered; monotonic.
   int64_t last_published_trigger_us() const { return last_published_trigger_us_; }
+  // The last savepoint of this process, and when it was triggered.
+  int64_t last_savepoint_trigger_us() const { return last_savepoint_trigger_us_; }
+  Epoch last_savepoint() const { return last_savepoint_; }
   // Sets gauges that age: freshness, state.
   void UpdateGauges();
 
@@ -87,6 +96,7 @@ class JobRunner {
   JobFacts Facts() const;
   void Do(const AppendAction& action);
   void Do(const DescribeSourceAction& action);
+  void Do(const ImportAction& action);
   void Do(const DeployAction& action);
   void Do(const StartAction& action);
   void Do(const TriggerAction& action);
@@ -105,6 +115,7 @@ class JobRunner {
   void SendToDeployed(const Action& action);
   void ObserveCommit(const CommitDoneEvent& event);
   void ArmTimer();
+  void TidyUpLater();
 
   const JobRunnerDeps* const deps_;
   const JobId id_;
@@ -116,6 +127,8 @@ class JobRunner {
   JobState shown_state_ = JobState::kCreated;
   std::map<int64_t, int64_t> checkpoint_ms_;  // duration, by epoch
   int64_t last_published_trigger_us_ = -1;
+  int64_t last_savepoint_trigger_us_ = -1;
+  Epoch last_savepoint_;
   std::map<int, int64_t> committed_us_;  // last commit, by sink; monotonic
 };
 

@@ -25,6 +25,10 @@ double Seconds(int64_t micros) { return static_cast<double>(micros) / 1e6; }
 
 void JobRunner::Do(const CheckpointPublishedNote& note) {
   last_published_trigger_us_ = note.triggered_us;
+  if (note.savepoint) {
+    last_savepoint_trigger_us_ = note.triggered_us;
+    last_savepoint_ = note.epoch;
+  }
   checkpoint_ms_[note.epoch.value] = note.duration_us / 1000;
   if (checkpoint_ms_.size() > kDurationsKept) checkpoint_ms_.erase(checkpoint_ms_.begin());
   deps_->metrics
@@ -73,6 +77,7 @@ void JobRunner::Do(const FencedNote& note) {
 void JobRunner::Do(const EndedNote&) {
   deps_->commits->Forget(spec().plan.sinks);
   deps_->metrics->RemoveSeries("job", id_);
+  TidyUpLater();
 }
 
 void JobRunner::ObserveCommit(const CommitDoneEvent& event) {

@@ -70,6 +70,10 @@ JobView ViewOfLog(const JobId& id, const JobLogState& log, const CommitSchedule*
   view.submitted_ms = log.spec->submitted_ms;
   view.parallelism = log.parallelism;
   view.script = log.spec->script;
+  if (log.spec->origin != nullptr) {
+    view.from_job = log.spec->origin->job;
+    view.from_epoch = log.spec->origin->epoch.value;
+  }
   AddSinks(log, commits, &view);
   AddCounters(log, &view);
   for (const auto& [n, start] : log.starts) {
@@ -113,6 +117,7 @@ CheckpointView ViewOfCheckpoint(const JobLogState::PublishedCheckpoint& publishe
     }
   }
   for (const StagedFile& file : published.manifest.staged) view.bytes_written += file.size;
+  view.savepoint = published.manifest.savepoint;
   view.committed = !AwaitsCommit(published.epoch, published.manifest, log.committed);
   if (commits != nullptr && !view.committed) {
     std::map<std::string, CommittedRecord> known;

@@ -62,6 +62,8 @@ struct JobView {
   std::vector<RestartView> restarts;
   std::vector<std::string> warnings;
   std::string script;
+  JobId from_job;  // whose checkpoint it went on from; empty = none
+  int64_t from_epoch = 0;
 };
 
 struct CheckpointView {
@@ -73,6 +75,7 @@ struct CheckpointView {
   int64_t state_files = 0;
   int64_t bytes_written = 0;  // data files
   bool committed = false;
+  bool savepoint = false;
 };
 
 // What the log alone says. `commits` may be nullptr: then the log's COMMITTED records stand in.

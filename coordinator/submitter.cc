@@ -1,5 +1,6 @@
 #include "coordinator/submitter.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +14,7 @@
 #include "base/string_view.h"
 #include "coordinator/api_error.h"
 #include "coordinator/event_loop.h"
+#include "coordinator/origin_import.h"
 #include "state/checkpoint/recovery.h"
 
 namespace weir {
@@ -67,10 +69,13 @@ struct Submitter::Request {
   bool reserved_name = false;
   std::vector<std::string> reserved_tables;
   Submitted result;
+  std::optional<OriginJob> from;
+  JobOrigin origin;    // with `from`
+  std::string holder;  // of the checkpoint of `from`
 
   // The steps on the pool.
   absl::Status Compile(const CompileJob& compile);
-  absl::Status CheckTables(const Deps& deps);
+  absl::Status CheckTables(const Deps& deps, const std::string& lineage);
   absl::Status MakeTables(const Deps& deps, const std::string& lineage);
   absl::Status CheckAndRecord(const Deps& deps);
   absl::Status Record(const Deps& deps, const LogRecord& record);
@@ -95,7 +100,11 @@ absl::Status Submitter::Request::Compile(const CompileJob& compile) {
   return absl::OkStatus();
 }
 
-absl::Status Submitter::Request::CheckTables(const Deps& deps) {
+absl::Status Submitter::Request::CheckTables(const Deps& deps, const std::string& lineage) {
+  if (from) {
+    WEIR_RETURN_IF_ERROR(
+        CheckOriginTables(*from, plan, lineage, deps.make_committer, args.append, &origin));
+  }
   for (const SinkSpec& sink : plan.sinks) {
     const auto committer = deps.make_committer(sink.path);
     // No app id of ours exists yet; a fresh lineage has none in any table.
@@ -107,7 +116,7 @@ absl::Status Submitter::Request::CheckTables(const Deps& deps) {
       continue;
     }
     if (!table.ok()) return TableError(sink, table.status());
-    if (!args.append) WEIR_RETURN_IF_ERROR(CheckLineage(sink, *table));
+    if (!args.append && !from) WEIR_RETURN_IF_ERROR(CheckLineage(sink, *table));
   }
   return absl::OkStatus();
 }
@@ -125,7 +134,8 @@ absl::Status Submitter::Request::MakeTables(const Deps& deps, const std::string&
 }
 
 absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
-  WEIR_RETURN_IF_ERROR(CheckTables(deps));
+  const std::string lineage = MakeUuid(*deps.random);
+  WEIR_RETURN_IF_ERROR(CheckTables(deps, lineage));
   if (args.validate_only) {
     result.validated_only = true;
     return absl::OkStatus();
@@ -133,10 +143,11 @@ absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
   JobSpec spec;
   spec.name = args.name;
   spec.script = script;
-  spec.lineage = MakeUuid(*deps.random);
+  spec.lineage = lineage;
   spec.submitted_ms = deps.clock->WallMicros() / 1000;
   spec.request_id = args.request_id;
   spec.append_to_existing = args.append;
+  if (from) spec.origin = std::make_shared<const JobOrigin>(origin);
   WEIR_RETURN_IF_ERROR(MakeTables(deps, spec.lineage));
   spec.plan = plan;
   LogRecord record;
@@ -229,7 +240,42 @@ void Submitter::CheckConflicts(const RequestPtr& request) {
     }
     request->reserved_tables.push_back(sink.path);
   }
+  if (!request->args.from_job.empty()) return FindOrigin(request);
   DescribeSources(request);
+}
+
+void Submitter::FindOrigin(const RequestPtr& request) {
+  absl::StatusOr<OriginJob> from = deps_.find_origin(request->args.from_job);
+  if (!from.ok()) return Finish(request, from.status());
+  request->from = *std::move(from);
+  const OriginJob& job = *request->from;
+  const auto refuse = [&](const absl::Status& status) {
+    Finish(request, ApiError(status.code(), kReasonFrom, StdView(status.message()), "from_job"));
+  };
+  const auto chosen = ChooseCheckpoint(job, request->args.from_epoch);
+  if (!chosen.ok()) return refuse(chosen.status());
+  const Manifest& manifest = (*chosen)->manifest;
+  const Plan& before = job.log.spec->plan;
+  if (absl::Status fits = CheckPlanFits(before, manifest, request->plan); !fits.ok()) {
+    return refuse(fits);
+  }
+  JobOrigin& origin = request->origin;
+  origin.job = job.id;
+  origin.lineage = job.log.spec->lineage;
+  origin.epoch = (*chosen)->epoch;
+  origin.manifest = manifest;
+  origin.manifest.staged.clear();
+  origin.manifest.counters = CountersFor(before, manifest.counters, request->plan);
+  origin.restore_tables = request->args.restore_tables;
+  request->holder = absl::StrCat("submit ", ++holders_);
+  deps_.hold(job.id, request->holder, origin.epoch, [this, request](bool kept) {
+    if (kept) return DescribeSources(request);
+    Finish(request, ApiError(absl::StatusCode::kFailedPrecondition, kReasonFrom,
+                             absl::StrCat("epoch ", request->origin.epoch.value, " of job ",
+                                          request->origin.job,
+                                          " is no longer kept: take a savepoint of it first"),
+                             "from_job"));
+  });
 }
 
 void Submitter::DescribeSources(const RequestPtr& request) {
@@ -274,6 +320,8 @@ void Submitter::Finish(const RequestPtr& request, absl::Status status) {
       done(status);
     }
   }
+  // The job itself holds it by now.
+  if (!request->holder.empty()) deps_.release(request->origin.job, request->holder);
 }
 
 }  // namespace weir

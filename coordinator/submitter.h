@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "base/io_pool.h"
 #include "coordinator/commit_driver.h"
+#include "coordinator/origin.h"
 #include "coordinator/source_queries.h"
 #include "model/plan.h"
 #include "state/checkpoint/job_log.h"
@@ -32,6 +33,10 @@ struct SubmitArgs {
   std::string request_id;
   bool validate_only = false;
   bool append = false;
+  // Go on from a checkpoint of that job, by id or name; empty = begin anew.
+  std::string from_job;
+  Epoch from_epoch;  // 0 = its newest
+  bool restore_tables = false;
 };
 
 // What the compiler makes of a script.
@@ -69,6 +74,12 @@ class Submitter {
     // Name and table paths of live jobs: "" when free, else the id of the job that has it.
     std::function<JobId(const std::string& name)> job_of_name;
     std::function<JobId(const std::string& path)> job_of_table;
+    // The job of that id or name as it is now. NOT_FOUND.
+    std::function<absl::StatusOr<OriginJob>(const std::string& job)> find_origin;
+    // Keeps a checkpoint's files for `holder` until released; tells whether it was still there.
+    std::function<void(const JobId&, const std::string& holder, Epoch, std::function<void(bool)>)>
+        hold;
+    std::function<void(const JobId&, const std::string& holder)> release;
   };
   using Done = std::function<void(absl::StatusOr<Submitted>)>;
 
@@ -82,6 +93,8 @@ class Submitter {
   using RequestPtr = std::shared_ptr<Request>;  // shared by the steps, which run on two threads
 
   void CheckConflicts(const RequestPtr& request);
+  // From another job's checkpoint: finds it, and keeps it while the request is under way.
+  void FindOrigin(const RequestPtr& request);
   void DescribeSources(const RequestPtr& request);
   void OnDescribed(const RequestPtr& request, const SourceDescribedEvent& answer,
                    const KafkaSpec& kafka);
@@ -95,6 +108,7 @@ class Submitter {
   std::set<std::string> names_;   // of requests under way
   std::set<std::string> tables_;  // likewise
   std::map<std::string, RequestPtr> by_request_id_;
+  int64_t holders_ = 0;  // so far, for their names
 };
 
 // INVALID_ARGUMENT saying which names are accepted.

@@ -78,6 +78,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     message.mutable_deployed()->set_job(job);
     message.mutable_deployed()->set_generation(generation.value);
     if (!result.ok()) message.mutable_deployed()->set_error(std::string(result.message()));
+    message.mutable_deployed()->set_damaged_state(absl::IsDataLoss(result));
     Send(std::move(message));
   }
 

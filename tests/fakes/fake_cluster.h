@@ -75,6 +75,8 @@ class FakeCluster : public v1::JobService::Service {
   std::vector<v1::ExplainRequest> explained;
   std::vector<std::string> watched, stopped, cancelled;
   std::vector<v1::RescaleRequest> rescaled;
+  std::vector<v1::TriggerCheckpointRequest> triggered;
+  std::vector<v1::DropSavepointRequest> dropped;
 
   grpc::Status Submit(grpc::ServerContext*, const v1::SubmitRequest* request,
                       v1::Job* response) override {
@@ -129,8 +131,15 @@ class FakeCluster : public v1::JobService::Service {
     *response = checkpoints;
     return error;
   }
-  grpc::Status TriggerCheckpoint(grpc::ServerContext*, const v1::TriggerCheckpointRequest*,
+  grpc::Status DropSavepoint(grpc::ServerContext*, const v1::DropSavepointRequest* request,
+                             v1::Checkpoint* response) override {
+    dropped.push_back(*request);
+    *response = checkpoint;
+    return error;
+  }
+  grpc::Status TriggerCheckpoint(grpc::ServerContext*, const v1::TriggerCheckpointRequest* request,
                                  v1::Checkpoint* response) override {
+    triggered.push_back(*request);
     *response = checkpoint;
     return error;
   }

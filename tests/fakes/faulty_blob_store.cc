@@ -110,8 +110,14 @@ absl::Status FaultyBlobStore::PutFileIfAbsent(const std::string& name,
   return PutIfAbsent(name, std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
+int FaultyBlobStore::gets() {
+  absl::MutexLock lock(&mutex_);
+  return gets_;
+}
+
 absl::StatusOr<std::string> FaultyBlobStore::Get(const std::string& name) {
   absl::MutexLock lock(&mutex_);
+  ++gets_;
   if (failing_gets_ > 0) {
     --failing_gets_;
     return absl::UnavailableError("the store is down");
@@ -135,10 +141,9 @@ absl::StatusOr<std::vector<BlobStore::Entry>> FaultyBlobStore::List(
     const std::string& prefix, const std::string& start_after) {
   absl::MutexLock lock(&mutex_);
   std::vector<Entry> entries;
-  for (const auto& [name, bytes] : blobs_) {
-    if (absl::StartsWith(name, prefix) && name > start_after) {
-      entries.push_back({name, static_cast<int64_t>(bytes.size())});
-    }
+  auto it = prefix > start_after ? blobs_.lower_bound(prefix) : blobs_.upper_bound(start_after);
+  for (; it != blobs_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    entries.push_back({it->first, static_cast<int64_t>(it->second.size())});
   }
   return entries;
 }

@@ -38,6 +38,8 @@ class FaultyBlobStore : public BlobStore {
   // Replaces bytes, as a broken disk would.
   void Overwrite(const std::string& name, std::string bytes);
   std::map<std::string, std::string> Snapshot();
+  // Calls of Get so far.
+  int gets();
 
   absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override;
   absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) override;
@@ -65,6 +67,7 @@ class FaultyBlobStore : public BlobStore {
   std::deque<PutFault> faults_ ABSL_GUARDED_BY(mutex_);
   std::vector<Write> late_ ABSL_GUARDED_BY(mutex_);
   int failing_gets_ ABSL_GUARDED_BY(mutex_) = 0;
+  int gets_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace weir

@@ -80,7 +80,11 @@ class FakeCluster(job_pb2_grpc.JobServiceServicer, job_pb2_grpc.ClusterServiceSe
         return self._answer(request, context, response)
 
     def TriggerCheckpoint(self, request, context):
-        return self._answer(request, context, job_pb2.Checkpoint(epoch=10, committed=True))
+        return self._answer(request, context,
+                            job_pb2.Checkpoint(epoch=10, committed=True, savepoint=request.savepoint))
+
+    def DropSavepoint(self, request, context):
+        return self._answer(request, context, job_pb2.Checkpoint(epoch=request.epoch))
 
     def Rescale(self, request, context):
         self.job.parallelism = request.parallelism

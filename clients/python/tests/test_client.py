@@ -94,6 +94,14 @@ def test_submit_sends_the_script(cluster, client):
     assert first.request_id and first.request_id != second.request_id
 
 
+def test_submit_goes_on_from_a_checkpoint(cluster, client):
+    client.submit("INSERT ...", "activity", from_job="old", from_epoch=12, restore_tables=True)
+    client.submit("INSERT ...", "activity")
+    first, second = cluster.requests
+    assert (first.from_job, first.from_epoch, first.restore_tables) == ("old", 12, True)
+    assert (second.from_job, second.from_epoch, second.restore_tables) == ("", 0, False)
+
+
 def test_a_broken_submit_is_repeated_with_its_id(cluster, client):
     cluster.fail_first = 2
     assert client.submit("INSERT ...", "activity").id == "activity-0a1b2c3d"
@@ -117,6 +125,9 @@ def test_the_other_calls(cluster, client):
     assert [request.job for request in cluster.requests] == ["", "activity"]
     assert [c.epoch for c in client.checkpoints("activity")] == [9, 7]
     assert client.checkpoint("activity").committed
+    assert not client.checkpoint("activity").savepoint
+    assert client.checkpoint("activity", savepoint=True).savepoint
+    assert client.drop_savepoint("activity", 10).epoch == 10
     assert client.rescale("activity", 3).parallelism == 3
     assert client.workers()[0].slots == 4
     assert client.status().slots == 8

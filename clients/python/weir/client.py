@@ -61,11 +61,17 @@ class Client:
         self._channel.close()
 
     def submit(self, script: str, name: str, *, variables: typing.Mapping[str, str] | None = None,
-               append: bool = False, validate_only: bool = False) -> model.Job:
+               append: bool = False, validate_only: bool = False, from_job: str = "", from_epoch: int = 0,
+               restore_tables: bool = False) -> model.Job:
         """Checks the script, its sources and tables, and runs it as a job. Repeated when the connection
-        breaks, without making a second job."""
+        breaks, without making a second job.
+
+        With `from_job` it goes on from that job's checkpoint `from_epoch` (0: its newest). Tables that hold rows of
+        later epochs are refused, unless `restore_tables` takes those rows out.
+        """
         request = job_pb2.SubmitRequest(script=script, name=name, variables=variables or {}, append=append,
-                                        validate_only=validate_only, request_id=str(uuid.uuid4()))
+                                        validate_only=validate_only, request_id=str(uuid.uuid4()), from_job=from_job,
+                                        from_epoch=from_epoch, restore_tables=restore_tables)
         return self._job(self._jobs.Submit, request)
 
     def get(self, job: str) -> model.Job:
@@ -150,10 +156,15 @@ class Client:
         response = self._call(self._jobs.ListCheckpoints, job_pb2.ListCheckpointsRequest(job=job))
         return tuple(model.from_message(model.Checkpoint, c) for c in response.checkpoints)
 
-    def checkpoint(self, job: str, *, timeout: float = 300.0) -> model.Checkpoint:
-        """Takes a checkpoint now and returns when it is published."""
-        response = self._call(self._jobs.TriggerCheckpoint, job_pb2.TriggerCheckpointRequest(job=job), timeout)
-        return model.from_message(model.Checkpoint, response)
+    def checkpoint(self, job: str, *, savepoint: bool = False, timeout: float = 300.0) -> model.Checkpoint:
+        """Takes a checkpoint now and returns when it is published. A savepoint is kept until it is dropped."""
+        request = job_pb2.TriggerCheckpointRequest(job=job, savepoint=savepoint)
+        return model.from_message(model.Checkpoint, self._call(self._jobs.TriggerCheckpoint, request, timeout))
+
+    def drop_savepoint(self, job: str, epoch: int) -> model.Checkpoint:
+        """Keeps the savepoint no longer than any other checkpoint; of an ended job as well."""
+        request = job_pb2.DropSavepointRequest(job=job, epoch=epoch)
+        return model.from_message(model.Checkpoint, self._call(self._jobs.DropSavepoint, request))
 
     def rescale(self, job: str, parallelism: int, *, timeout: float = 300.0) -> model.Job:
         """Moves the job to `parallelism` tasks per vertex behind a checkpoint; returns when they run."""

@@ -57,6 +57,10 @@ class JobNotRunningError(WeirError):
     reason = "JOB_NOT_RUNNING"
 
 
+class SavepointNotFoundError(WeirError):
+    reason = "SAVEPOINT_NOT_FOUND"
+
+
 class TopicNotFoundError(WeirError):
     reason = "TOPIC_NOT_FOUND"
 
@@ -81,6 +85,18 @@ class TableOfAnotherJobError(WeirError):
     """The table holds rows of an earlier job of that name; submit with append=True to go on."""
 
     reason = "TABLE_OF_ANOTHER_JOB"
+
+
+class TableAheadError(WeirError):
+    """A table holds rows from after the checkpoint to go on from."""
+
+    reason = "TABLE_AHEAD"
+
+
+class FromRefusedError(WeirError):
+    """The script can't go on from that checkpoint."""
+
+    reason = "FROM_REFUSED"
 
 
 class RequestInvalidError(WeirError):
@@ -131,8 +147,8 @@ class JobFailedError(WeirError):
 _MADE_BY_THE_API = {
     cls.reason: cls
     for cls in (ScriptInvalidError, NameInvalidError, NameTakenError, JobNotFoundError, JobEndedError,
-                JobNotRunningError, TopicNotFoundError, BrokersUnreachableError, TableRefusedError,
-                TableTakenError, TableOfAnotherJobError, RequestInvalidError, StorageUnavailableError,
+                SavepointNotFoundError, JobNotRunningError, TopicNotFoundError, BrokersUnreachableError, TableRefusedError,
+                TableTakenError, TableOfAnotherJobError, TableAheadError, FromRefusedError, RequestInvalidError, StorageUnavailableError,
                 NotYetSupportedError, ShuttingDownError)
 }
 

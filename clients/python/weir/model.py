@@ -91,6 +91,8 @@ class Job:
     last_checkpoint_at: datetime.datetime | None
     warnings: tuple[str, ...]
     script: str  # of get() only
+    from_job: str  # id of the job whose checkpoint it went on from; or empty
+    from_epoch: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Checkpoint:
     state_files: int
     bytes_written: int
     committed: bool
+    savepoint: bool  # kept until it is dropped
 
 
 @dataclasses.dataclass(frozen=True)

@@ -426,6 +426,46 @@ TEST_F(ClientCommandsTest, CheckpointsAndRescale) {
   EXPECT_EQ(cluster_.rescaled.at(0).parallelism(), 6);
 }
 
+TEST_F(ClientCommandsTest, SubmitGoesOnFromACheckpoint) {
+  cluster_.job = JobIn(v1::CREATED);
+  const std::string file = Script("a.sql", "INSERT");
+  EXPECT_EQ(Run({"job", "submit", file, "--from", "old@12", "--restore-tables"}), kExitOk);
+  EXPECT_EQ(Run({"job", "submit", file, "--from", "old-0123abcd"}), kExitOk);
+  ASSERT_EQ(cluster_.submitted.size(), 2u);
+  EXPECT_EQ(cluster_.submitted[0].from_job(), "old");
+  EXPECT_EQ(cluster_.submitted[0].from_epoch(), 12);
+  EXPECT_TRUE(cluster_.submitted[0].restore_tables());
+  EXPECT_EQ(cluster_.submitted[1].from_job(), "old-0123abcd");
+  EXPECT_EQ(cluster_.submitted[1].from_epoch(), 0);
+  EXPECT_FALSE(cluster_.submitted[1].restore_tables());
+  for (const char* from : {"old@", "old@0", "old@-1", "old@x", "@12"}) {
+    EXPECT_EQ(Run({"job", "submit", file, "--from", from}), kExitUsage) << from;
+  }
+  EXPECT_EQ(Run({"job", "submit", file, "--restore-tables"}), kExitUsage);
+  EXPECT_EQ(cluster_.submitted.size(), 2u);
+}
+
+TEST_F(ClientCommandsTest, SavepointsAreTakenListedAndDropped) {
+  cluster_.checkpoint.set_epoch(12);
+  EXPECT_EQ(Run({"job", "checkpoint", "activity"}), kExitOk);
+  cluster_.checkpoint.set_savepoint(true);
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--savepoint", "-o", "json"}), kExitOk);
+  EXPECT_EQ(json::parse(out_)["savepoint"], true);
+  ASSERT_EQ(cluster_.triggered.size(), 2u);
+  EXPECT_FALSE(cluster_.triggered[0].savepoint());
+  EXPECT_TRUE(cluster_.triggered[1].savepoint());
+  *cluster_.checkpoints.add_checkpoints() = cluster_.checkpoint;
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--list"}), kExitOk);
+  EXPECT_THAT(out_, AllOf(HasSubstr("SAVEPOINT"), HasSubstr("12")));
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--drop", "12"}), kExitOk);
+  ASSERT_EQ(cluster_.dropped.size(), 1u);
+  EXPECT_EQ(cluster_.dropped[0].epoch(), 12);
+  EXPECT_EQ(cluster_.triggered.size(), 2u) << "neither took one";
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--drop", "0"}), kExitUsage);
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--drop", "12", "--savepoint"}), kExitUsage);
+  EXPECT_EQ(Run({"job", "checkpoint", "activity", "--list", "--savepoint"}), kExitUsage);
+}
+
 TEST_F(ClientCommandsTest, ShowsTheCluster) {
   EXPECT_EQ(Run({"cluster", "status", "-o", "json"}), kExitOk);
   EXPECT_EQ(json::parse(out_)["slots"], 8);

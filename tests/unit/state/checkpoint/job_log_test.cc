@@ -498,6 +498,16 @@ class PausedStore : public BlobStore {
     return store_->List(prefix, start_after);
   }
   absl::Status Delete(const std::string& name) override { return store_->Delete(name); }
+  absl::StatusOr<Versioned> GetVersioned(const std::string& name) override {
+    return store_->GetVersioned(name);
+  }
+  absl::StatusOr<std::string> PutIfVersion(const std::string& name, std::string_view bytes,
+                                           const std::string& version) override {
+    return store_->PutIfVersion(name, bytes, version);
+  }
+  absl::Status Replace(const std::string& name, std::string_view bytes) override {
+    return store_->Replace(name, bytes);
+  }
   bool paused() const { return meanwhile_ == nullptr; }
 
  private:

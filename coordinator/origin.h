@@ -1,0 +1,64 @@
+// A job that goes on from a checkpoint of another one: what may follow what. Pure.
+//
+// The new job has a lineage of its own. It takes the checkpoint's positions, state, watermarks and
+// counters, and the tables as that checkpoint left them. Its SUBMITTED record holds all of that
+// (JobOrigin), so its start is the same however often a crash makes it begin again: state files are
+// copied into its own folder, tables are handed over by a commit that happens once, and the first
+// CHECKPOINT record then stands for both.
+#ifndef WEIR_COORDINATOR_ORIGIN_H_
+#define WEIR_COORDINATOR_ORIGIN_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/ids.h"
+#include "model/plan.h"
+#include "state/checkpoint/job_log.h"
+
+namespace weir {
+
+// The job to go on from, as the cluster knows it.
+struct OriginJob {
+  JobId id;
+  JobLogState log;
+  bool live = false;
+  // Lineages that went on from its own, directly or not, or from an ancestor of it: whatever they
+  // wrote came after what its own tables held. Without its ancestors.
+  std::set<std::string> branches;
+  std::set<std::string> family;  // the branches, its ancestors and itself
+};
+
+// `parents`: lineage to the lineage that it went on from, of all jobs that did.
+std::set<std::string> FamilyOf(const std::string& lineage,
+                               const std::map<std::string, std::string>& parents);
+std::set<std::string> BranchesOf(const std::string& lineage,
+                                 const std::map<std::string, std::string>& parents);
+
+// The kept checkpoint of that epoch; 0 = the newest. FAILED_PRECONDITION naming those there are.
+absl::StatusOr<const JobLogState::PublishedCheckpoint*> ChooseCheckpoint(const OriginJob& origin,
+                                                                         Epoch epoch);
+
+// Whether a job with the plan `next` can go on from that checkpoint of a job with the plan `before`
+// so that nothing is left behind and nothing starts empty unnoticed: the same sources, the same
+// keyed states, the same INSERTs. FAILED_PRECONDITION naming the first that differs.
+absl::Status CheckPlanFits(const Plan& before, const Manifest& checkpoint, const Plan& next);
+
+// Counters by INSERT of `next`. After CheckPlanFits.
+std::map<int, InsertCounters> CountersFor(const Plan& before,
+                                          const std::map<int, InsertCounters>& counters,
+                                          const Plan& next);
+
+// Where a state file of another job is kept in the new job's folder. Generation 0: no generation of
+// the new job wrote it. Names are unique across jobs, being random.
+std::string ImportedStatePath(const std::string& path);
+
+// The first checkpoint of a job with an origin; its state files have been copied.
+Manifest ImportedManifest(const JobOrigin& origin, Generation generation, int64_t created_ms);
+
+}  // namespace weir
+
+#endif  // WEIR_COORDINATOR_ORIGIN_H_
