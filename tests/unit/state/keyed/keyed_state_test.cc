@@ -303,9 +303,10 @@ TEST_F(KeyedStateTest, TellsTheLargestRun) {
 TEST_F(KeyedStateTest, AppendsGoOnWhileFilesAreMerged) {
   auto state = Make({0, 4096});
   Entries model;
-  absl::Notification done;
+  absl::Notification done, stopped;
   io_->Run([&] {
-    while (!done.HasBeenNotified()) EXPECT_TRUE(state->MergeFiles().ok());
+    while (!done.HasBeenNotified()) EXPECT_EQ(state->MergeFiles().status(), absl::OkStatus());
+    stopped.Notify();
   });
   for (int i = 0; i < 400; ++i) {
     const Entries changed = {{Key(5, i % 50, "k"), absl::StrCat(i)}};
@@ -318,6 +319,7 @@ TEST_F(KeyedStateTest, AppendsGoOnWhileFilesAreMerged) {
     }
   }
   done.Notify();
+  stopped.WaitForNotification();
   EXPECT_EQ(*All(*state), model);
   EXPECT_GT(state->size().rewritten_bytes, 0);
 }
