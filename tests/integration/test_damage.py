@@ -1,6 +1,7 @@
 """Damaged files of a job: an older checkpoint, or a clear stop with the next command; never a wrong answer. Peers, row 17."""
 
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -29,10 +30,17 @@ def remove(path):
     path.unlink()
 
 
-def restart_all(cluster, failpoints=None):
+def kill_all(cluster):
+    """Workers lose their disks, too: what they kept there whole would do as well as the cluster's files."""
     cluster.coordinator.kill()
     for worker in cluster.workers:
         worker.kill()
+    for cache in cluster.directory.glob("cache-*"):
+        shutil.rmtree(cache)
+
+
+def restart_all(cluster, failpoints=None):
+    kill_all(cluster)
     cluster.coordinator.start(failpoints=failpoints)
     cluster.coordinator.wait_until_ready()
     for worker in cluster.workers:
@@ -107,9 +115,7 @@ def test_row17_stops_when_a_table_has_rows_of_the_damaged_epoch(stream, damage):
     kept = state_files(cluster, job)
     stream.produce()
     stream.wait_read(job)
-    cluster.coordinator.kill()
-    for worker in cluster.workers:
-        worker.kill()
+    kill_all(cluster)
     for path in state_files(cluster, job) - kept:
         damage(path)
     cluster.coordinator.start()
