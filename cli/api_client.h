@@ -20,6 +20,7 @@ namespace weir::v1 {
 class CancelRequest;
 class Checkpoint;
 class ClusterStatus;
+class DrainWorkerRequest;
 class DropSavepointRequest;
 class ExplainRequest;
 class ExplainResponse;
@@ -37,6 +38,7 @@ class StopRequest;
 class SubmitRequest;
 class TriggerCheckpointRequest;
 class WatchRequest;
+class Worker;
 }  // namespace weir::v1
 
 namespace weir {
@@ -70,6 +72,8 @@ class ApiClient {
   absl::StatusOr<v1::Job> Rescale(const v1::RescaleRequest& request, Deadline deadline);
   absl::StatusOr<v1::ClusterStatus> GetStatus(const v1::GetStatusRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
+
+  absl::StatusOr<v1::Worker> DrainWorker(const v1::DrainWorkerRequest& request, Deadline deadline);
 
   // Calls `on_job` for every update until the server ends the stream (OK), `on_job` returns false
   // (OK), or the deadline passes (DEADLINE_EXCEEDED).

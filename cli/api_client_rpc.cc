@@ -231,6 +231,13 @@ absl::StatusOr<v1::ListWorkersResponse> ApiClient::ListWorkers(
                                         });
 }
 
+absl::StatusOr<v1::Worker> ApiClient::DrainWorker(const v1::DrainWorkerRequest& request,
+                                                  Deadline deadline) {
+  return Unary<v1::Worker>(deadline, [&](Server& s, auto* context, auto* response) {
+    return s.cluster->DrainWorker(context, request, response);
+  });
+}
+
 absl::Status ApiClient::Watch(const v1::WatchRequest& request, Deadline deadline,
                               const std::function<bool(const v1::Job&)>& on_job) {
   return Reach([&](Server& server) {

@@ -14,7 +14,7 @@ namespace weir {
 // submit, list, get, explain, watch, wait, stop, cancel, checkpoint, checkpoints, rescale.
 void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& console,
                     int* exit_code);
-// list. `worker` has flags of its own for the server, --coordinator among them.
+// list, drain. `worker` has flags of its own for the server, --coordinator among them.
 void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console& console,
                        int* exit_code);
 // status.

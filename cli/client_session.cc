@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "base/duration.h"
 #include "cli/api_client.h"
 #include "cli/exit_code.h"
 
@@ -17,6 +19,16 @@ absl::Status UsageError(const std::string& message) {
   absl::Status status = absl::InvalidArgumentError(message);
   status.SetPayload(kUsagePayload, absl::Cord());
   return status;
+}
+
+absl::StatusOr<Deadline> DeadlineOf(const std::string& timeout) {
+  if (timeout.empty()) return Deadline::max();
+  const absl::StatusOr<int64_t> parsed = ParseDuration(timeout);
+  if (!parsed.ok()) return UsageError(absl::StrCat("--timeout: ", parsed.status().message()));
+  // Beyond this, adding to the clock could overflow, and nobody waits so long.
+  constexpr int64_t kLongest = int64_t{100} * 365 * 86'400'000'000;
+  if (*parsed > kLongest) return Deadline::max();
+  return std::chrono::system_clock::now() + std::chrono::microseconds(*parsed);
 }
 
 void ClientSession::PrintJson(const nlohmann::ordered_json& json) const {

@@ -2,6 +2,7 @@
 #ifndef WEIR_CLI_CLIENT_SESSION_H_
 #define WEIR_CLI_CLIENT_SESSION_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -35,6 +36,11 @@ class ClientSession {
 
 // INVALID_ARGUMENT that is the caller's own, not the cluster's: exit code 2.
 absl::Status UsageError(const std::string& message);
+
+// When to give up, by a --timeout flag's text; empty = never. INVALID_ARGUMENT as UsageError.
+absl::StatusOr<std::chrono::system_clock::time_point> DeadlineOf(const std::string& timeout);
+inline constexpr char kTimeoutHelp[] =
+    "Give up after that long (10s, \"5 minutes\") with exit code 6";
 
 // Runs `command`, prints its error as "weir: ..." and returns the exit code.
 int RunWithApi(const ClientFlags& flags, const Console& console,

@@ -14,7 +14,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
-#include "base/duration.h"
 #include "base/posix_file.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -55,16 +54,6 @@ struct JobFlags {
   bool validate_only = false;
   bool live = false;
 };
-
-absl::StatusOr<Deadline> DeadlineOf(const std::string& timeout) {
-  if (timeout.empty()) return Deadline::max();
-  const absl::StatusOr<int64_t> parsed = ParseDuration(timeout);
-  if (!parsed.ok()) return UsageError(absl::StrCat("--timeout: ", parsed.status().message()));
-  // Beyond this, adding to the clock could overflow, and nobody waits so long.
-  constexpr int64_t kLongest = int64_t{100} * 365 * 86'400'000'000;
-  if (*parsed > kLongest) return Deadline::max();
-  return system_clock::now() + std::chrono::microseconds(*parsed);
-}
 
 absl::StatusOr<std::map<std::string, std::string>> Variables(
     const std::vector<std::string>& pairs) {
@@ -374,7 +363,6 @@ absl::StatusOr<int> Rescale(const JobFlags& flags, ClientSession& session) {
 }
 
 constexpr char kJobHelp[] = "Name or id; a name means the newest job of that name";
-constexpr char kTimeoutHelp[] = "Give up after that long (10s, \"5 minutes\") with exit code 6";
 
 // Holds what the commands' options write into, for as long as the app lives.
 class JobCommandSet {

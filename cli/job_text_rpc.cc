@@ -143,13 +143,13 @@ void PrintCheckpoints(const v1::ListCheckpointsResponse& checkpoints, std::ostre
 }
 
 void PrintWorkers(const v1::ListWorkersResponse& workers, std::ostream& out) {
-  TextTable table(
-      {"ADDRESS", "ID", ">SLOTS", ">USED", ">MEMORY", ">MEMORY USED", "VERSION", "REGISTERED"});
+  TextTable table({"ADDRESS", "ID", "STATE", ">SLOTS", ">USED", ">MEMORY", ">MEMORY USED",
+                   "VERSION", "REGISTERED"});
   for (const v1::Worker& worker : workers.workers()) {
-    table.AddRow({worker.address(), worker.id(), absl::StrCat(worker.slots()),
-                  absl::StrCat(worker.slots_used()), FormatByteSize(worker.memory_bytes()),
-                  FormatByteSize(worker.memory_used_bytes()), worker.version(),
-                  TimeText(worker.has_registered_at(), worker.registered_at())});
+    table.AddRow({worker.address(), worker.id(), v1::WorkerState_Name(worker.state()),
+                  absl::StrCat(worker.slots()), absl::StrCat(worker.slots_used()),
+                  FormatByteSize(worker.memory_bytes()), FormatByteSize(worker.memory_used_bytes()),
+                  worker.version(), TimeText(worker.has_registered_at(), worker.registered_at())});
   }
   table.Print(out);
 }

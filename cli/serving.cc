@@ -32,13 +32,19 @@ void HoldSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-absl::Status AwaitEnd(const std::function<absl::Status()>& failed) {
+bool AwaitSignal(const std::function<bool()>& until) {
   const sigset_t set = EndSignals();
   while (true) {
     const timespec interval{0, 200'000'000};
-    if (sigtimedwait(&set, nullptr, &interval) > 0) return absl::OkStatus();
-    if (absl::Status status = failed(); !status.ok()) return status;
+    if (sigtimedwait(&set, nullptr, &interval) > 0) return true;
+    if (until()) return false;
   }
+}
+
+absl::Status AwaitEnd(const std::function<absl::Status()>& failed) {
+  absl::Status status;
+  AwaitSignal([&] { return !(status = failed()).ok(); });
+  return status;
 }
 
 int Fail(const std::string& command, const absl::Status& status) {

@@ -17,6 +17,8 @@ class Metrics;
 
 // SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
 void HoldSignals();
+// True when a signal arrived, false when `until` holds; asks it about five times a second.
+bool AwaitSignal(const std::function<bool()>& until);
 // Returns when a signal arrived (OK) or `failed` says why to end; asks it about five times a
 // second.
 absl::Status AwaitEnd(const std::function<absl::Status()>& failed);

@@ -7,8 +7,10 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/http_server.h"
 #include "base/machine.h"
 #include "base/metrics.h"
@@ -28,7 +30,32 @@ struct WorkerFlags {
   int slots = 0;  // 0 = the machine's
   std::string memory;
   std::string cache;
+  std::string drain_timeout = "25s";
 };
+
+// Moves the tasks elsewhere before the process ends: Kubernetes ends a pod 30 s after its SIGTERM.
+void Leave(Worker& worker, int64_t timeout_us) {
+  const int64_t deadline_us = SystemClock()->MonotonicMicros() + timeout_us;
+  worker.Drain();
+  const auto over = [&] {
+    return worker.MayLeave() || !worker.failure().ok() ||
+           SystemClock()->MonotonicMicros() >= deadline_us;
+  };
+  if (over()) return;
+  std::cout << "draining; a second signal leaves at once" << std::endl;
+  const bool hurried = AwaitSignal(over);
+  if (!worker.MayLeave()) {
+    std::cerr << "weir worker: leaving undrained ("
+              << (hurried ? "second signal" : "--drain-timeout is over")
+              << "); the jobs go on from their last checkpoints" << std::endl;
+  }
+}
+
+absl::StatusOr<int64_t> DrainTimeout(const std::string& text) {
+  const absl::StatusOr<int64_t> parsed = ParseDuration(text);
+  if (parsed.ok()) return parsed;
+  return absl::InvalidArgumentError(absl::StrCat("--drain-timeout: ", parsed.status().message()));
+}
 
 absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   HoldSignals();
@@ -39,6 +66,7 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   std::unique_ptr<Metrics> metrics = MakeMetrics();
   WorkerOptions options;
   options.coordinators = absl::StrSplit(coordinators, ',', absl::SkipWhitespace());
+  WEIR_ASSIGN_OR_RETURN(const int64_t drain_timeout_us, DrainTimeout(flags.drain_timeout));
   if (options.coordinators.empty()) {
     return absl::InvalidArgumentError("--coordinator names no address; give host:port");
   }
@@ -60,7 +88,9 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   std::cout << "weir worker " << Version() << "\n  exchange     " << worker->address()
             << "\n  metrics      http://" << http->address() << "/metrics\n  coordinator  "
             << coordinators << "\n  slots        " << options.slots << std::endl;
-  return AwaitEnd([&] { return worker->failure(); });
+  WEIR_RETURN_IF_ERROR(AwaitEnd([&] { return worker->failure(); }));
+  Leave(*worker, drain_timeout_us);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -75,6 +105,10 @@ void AddWorkerFlags(CLI::App& worker, int* exit_code) {
       ->check(CLI::Range(1, 1024));
   worker.add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)");
   worker.add_option("--cache", flags->cache, "Directory for disposable local files");
+  worker
+      .add_option("--drain-timeout", flags->drain_timeout,
+                  "After SIGTERM: how long tasks may take to move to other workers")
+      ->capture_default_str();
   worker.callback([&worker, flags, exit_code] {
     if (!worker.get_subcommands().empty()) return;  // `weir worker list` and the like
     const absl::Status status =

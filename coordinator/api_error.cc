@@ -25,6 +25,11 @@ absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::strin
   return status;
 }
 
+absl::Status ShuttingDownError() {
+  return ApiError(absl::StatusCode::kUnavailable, kReasonShuttingDown,
+                  "the coordinator is shutting down");
+}
+
 absl::Status JobEndedError(const std::string& job) {
   return ApiError(absl::StatusCode::kFailedPrecondition, kReasonJobEnded,
                   absl::StrCat("job ", job, " has ended already"));

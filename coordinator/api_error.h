@@ -17,6 +17,8 @@ inline constexpr char kReasonJobNotFound[] = "JOB_NOT_FOUND";
 inline constexpr char kReasonJobEnded[] = "JOB_ENDED";
 inline constexpr char kReasonJobNotRunning[] = "JOB_NOT_RUNNING";
 inline constexpr char kReasonRescaling[] = "RESCALE_UNDER_WAY";
+inline constexpr char kReasonWorkerNotFound[] = "WORKER_NOT_FOUND";
+inline constexpr char kReasonWorkerLost[] = "WORKER_LOST";
 inline constexpr char kReasonSlots[] = "NOT_ENOUGH_SLOTS";
 inline constexpr char kReasonTopicNotFound[] = "TOPIC_NOT_FOUND";
 inline constexpr char kReasonBrokers[] = "BROKERS_UNREACHABLE";
@@ -34,6 +36,8 @@ inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
 // `field` of the request that is wrong; empty = none.
 absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,
                       std::string_view field = "");
+// UNAVAILABLE.
+absl::Status ShuttingDownError();
 // FAILED_PRECONDITION.
 absl::Status JobEndedError(const std::string& job);
 // Empty when the status has none.

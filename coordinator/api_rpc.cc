@@ -177,6 +177,32 @@ void Fill(const CheckpointView& view, v1::Checkpoint* out) {
   out->set_savepoint(view.savepoint);
 }
 
+v1::WorkerState StateOf(WorkerState state) {
+  switch (state) {
+    case WorkerState::kActive:
+      return v1::ACTIVE;
+    case WorkerState::kDraining:
+      return v1::DRAINING;
+    case WorkerState::kDrained:
+      return v1::DRAINED;
+    case WorkerState::kLost:
+      return v1::LOST;
+  }
+  return v1::WORKER_STATE_UNSPECIFIED;
+}
+
+void Fill(const WorkerSummary& worker, v1::Worker* out) {
+  out->set_id(worker.id);
+  out->set_address(worker.registration.address);
+  out->set_slots(worker.registration.slots);
+  out->set_slots_used(worker.slots_used);
+  out->set_memory_bytes(worker.registration.memory_bytes);
+  out->set_memory_used_bytes(worker.memory_used_bytes);
+  out->set_version(worker.registration.version);
+  SetMillis(worker.registered_ms, out->mutable_registered_at());
+  out->set_state(StateOf(worker.state));
+}
+
 // ---- Calls
 
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
@@ -470,18 +496,20 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
     cluster_->ListWorkers(Finishing<std::vector<WorkerSummary>>(
         reactor, response,
         [](const std::vector<WorkerSummary>& workers, v1::ListWorkersResponse* out) {
-          for (const WorkerSummary& worker : workers) {
-            v1::Worker* to = out->add_workers();
-            to->set_id(worker.id);
-            to->set_address(worker.registration.address);
-            to->set_slots(worker.registration.slots);
-            to->set_slots_used(worker.slots_used);
-            to->set_memory_bytes(worker.registration.memory_bytes);
-            to->set_memory_used_bytes(worker.memory_used_bytes);
-            to->set_version(worker.registration.version);
-            SetMillis(worker.registered_ms, to->mutable_registered_at());
-          }
+          for (const WorkerSummary& worker : workers) Fill(worker, out->add_workers());
         }));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* DrainWorker(grpc::CallbackServerContext* context,
+                                        const v1::DrainWorkerRequest* request,
+                                        v1::Worker* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    cluster_->DrainWorker(request->worker(), WaitUntil(*context),
+                          Finishing<WorkerSummary>(
+                              reactor, response, [](const WorkerSummary& worker, v1::Worker* out) {
+                                Fill(worker, out);
+                              }));
     return reactor;
   }
 

@@ -158,6 +158,8 @@ void Cluster::ShutDown() {
     queries_.FailAll();
     for (const Waiter& waiter : waiters_) Answer(waiter, /*timed_out=*/true);
     waiters_.clear();
+    for (const DrainWaiter& waiter : drain_waiters_) AnswerDrain(waiter);
+    drain_waiters_.clear();
     for (const Watched& watched : watched_) {
       watched.watcher->OnError(absl::UnavailableError("the coordinator is shutting down"));
     }
@@ -195,8 +197,10 @@ void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker m
   if (worker == nullptr) return;  // replaced or expired: its reports may have gaps
   if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     CancelLeftOver(*worker, *heartbeat);
-    return registry_.OnHeartbeat(worker, std::move(*heartbeat));
+    registry_.OnHeartbeat(worker, std::move(*heartbeat));
+    return AdvanceDrains();
   }
+  if (std::holds_alternative<DrainRequest>(message)) return Drain(worker);
   if (auto* described = std::get_if<SourceDescribedEvent>(&message)) {
     return queries_.OnAnswer(std::move(*described));
   }
@@ -239,6 +243,7 @@ std::vector<WorkerView> Cluster::WorkersFor(const JobId& job) const {
   std::vector<WorkerView> views;
   for (const auto& [id, worker] : registry_.workers()) {
     WorkerView view{id, worker.registration.address, worker.registration.slots, {}};
+    view.draining = worker.state != WorkerState::kActive;
     view.slot_load.resize(static_cast<size_t>(view.slots));
     if (const auto it = load.find(id); it != load.end()) {
       for (const auto& [slot, tasks] : it->second) {
@@ -259,6 +264,7 @@ void Cluster::Every() {
   }
   if (!lost.empty()) OnWorkersChanged();
   queries_.Expire(now_us);
+  AdvanceDrains();
   AnswerWaiters(nullptr);
   for (auto it = watched_.begin(); it != watched_.end();) {
     it = now_us >= it->next_us && Show(&*it) ? watched_.erase(it) : std::next(it);

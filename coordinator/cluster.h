@@ -29,6 +29,7 @@ struct WorkerSummary {
   int slots_used = 0;
   int64_t memory_used_bytes = 0;
   int64_t registered_ms = 0;
+  WorkerState state = WorkerState::kActive;
 };
 
 struct ClusterSummary {
@@ -111,7 +112,11 @@ class Cluster : public WorkerListener {
   void Watch(std::string job, std::shared_ptr<JobWatcher> watcher);
   void Unwatch(const std::shared_ptr<JobWatcher>& watcher);
   void GetStatus(Done<ClusterSummary> done);
+  // Those registered, and those lost not long ago.
   void ListWorkers(Done<std::vector<WorkerSummary>> done);
+  // `worker` is an id or an address. Answers when nothing runs there any more; a caller whose
+  // deadline passes leaves it draining.
+  void DrainWorker(std::string worker, int64_t deadline_us, Done<WorkerSummary> done);
 
  private:
   struct Waiter {
@@ -125,6 +130,12 @@ class Cluster : public WorkerListener {
     bool savepoint = false;                 // the checkpoint has to be one
     std::optional<CheckpointView> dropped;  // the answer once it is no savepoint any more
   };
+  struct DrainWaiter {
+    std::string worker_id;
+    std::string address;
+    int64_t deadline_us = 0;
+    Done<WorkerSummary> done;
+  };
   struct Watched {
     JobId job;
     std::shared_ptr<JobWatcher> watcher;
@@ -137,6 +148,13 @@ class Cluster : public WorkerListener {
   // was another one, when it should have been told.
   void CancelLeftOver(const WorkerRegistry::Worker& worker, const WorkerHeartbeat& heartbeat);
   void OnWorkersChanged();
+  void Drain(WorkerRegistry::Worker* worker);
+  // Looks whether draining workers are empty by now, and tells who waits for that.
+  void AdvanceDrains();
+  bool AnswerDrain(const DrainWaiter& waiter);
+  // Live jobs that have tasks there.
+  std::vector<JobId> JobsOn(const std::string& worker_id) const;
+  WorkerSummary Summarise(const WorkerRegistry::Worker& worker) const;
   JobRunner* Add(const JobId& id, JobLogState log, bool took_over);
   // A log that is damaged behind what was read: its job is shown as failed, in memory only, and
   // nothing is done for it. False when not even its submission can be read.
@@ -175,6 +193,7 @@ class Cluster : public WorkerListener {
   JobRunnerDeps runner_deps_;
   std::map<JobId, std::unique_ptr<JobRunner>> jobs_;
   std::list<Waiter> waiters_;
+  std::list<DrainWaiter> drain_waiters_;
   std::list<Watched> watched_;
   std::set<JobId> holding_;  // a checkpoint of their origin
   bool shut_down_ = false;

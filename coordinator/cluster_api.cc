@@ -15,15 +15,10 @@ namespace {
 constexpr int64_t kWatchIntervalUs = 1'000'000;
 constexpr int kPageSizeMax = 1000;
 
-absl::Status ShuttingDown() {
-  return ApiError(absl::StatusCode::kUnavailable, kReasonShuttingDown,
-                  "the coordinator is shutting down");
-}
-
 }  // namespace
 
 absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
-  if (shut_down_) return ShuttingDown();
+  if (shut_down_) return ShuttingDownError();
   if (const auto it = jobs_.find(job); it != jobs_.end()) return it->second.get();
   JobRunner* newest = nullptr;
   for (const auto& [id, runner] : jobs_) {
@@ -41,7 +36,7 @@ absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
 
 void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
   deps_.loop->Post([this, args = std::move(args), done = std::move(done)] {
-    if (shut_down_) return done(ShuttingDown());
+    if (shut_down_) return done(ShuttingDownError());
     if (!args.request_id.empty()) {
       for (const auto& [id, job] : jobs_) {
         if (job->spec().request_id == args.request_id) return done(job->View(true));
@@ -62,7 +57,7 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
 void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done) {
   if (!submitted.ok()) return done(submitted.status());
   // Recorded, so the next coordinator has it; asked again, it answers with the job.
-  if (shut_down_) return done(ShuttingDown());
+  if (shut_down_) return done(ShuttingDownError());
   // Several callers of one request come here with the same job.
   auto it = jobs_.find(submitted->id);
   if (it == jobs_.end()) {
@@ -87,7 +82,7 @@ void Cluster::Get(std::string job, Done<JobView> done) {
 
 void Cluster::List(int page_size, std::string after, bool live_only, Done<Page> done) {
   deps_.loop->Post([this, page_size, after = std::move(after), live_only, done = std::move(done)] {
-    if (shut_down_) return done(ShuttingDown());
+    if (shut_down_) return done(ShuttingDownError());
     const auto limit =
         static_cast<size_t>(page_size <= 0 ? 100 : std::min(page_size, kPageSizeMax));
     std::vector<const JobRunner*> ordered;
@@ -236,20 +231,6 @@ void Cluster::GetStatus(Done<ClusterSummary> done) {
       if (job->state() == JobState::kRunning) ++summary.jobs_running;
     }
     done(summary);
-  });
-}
-
-void Cluster::ListWorkers(Done<std::vector<WorkerSummary>> done) {
-  deps_.loop->Post([this, done = std::move(done)] {
-    const auto load = SlotLoad("");
-    std::vector<WorkerSummary> workers;
-    for (const auto& [id, worker] : registry_.workers()) {
-      const auto used = load.find(id);
-      workers.push_back({id, worker.registration,
-                         used == load.end() ? 0 : static_cast<int>(used->second.size()),
-                         worker.memory_used_bytes, worker.registered_ms});
-    }
-    done(std::move(workers));
   });
 }
 

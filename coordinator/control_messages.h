@@ -24,7 +24,10 @@ struct WorkerRegistration {
   int64_t memory_bytes = 0;
   std::string version;
   std::string instance;  // random per process
+  bool draining = false;
 };
+// The worker wants to leave.
+struct DrainRequest {};
 
 // Live figures of one task, since the start of the generation.
 struct TaskLive {
@@ -52,8 +55,8 @@ struct JobReport {
   JobEvent event;
 };
 
-using FromWorker =
-    std::variant<WorkerRegistration, WorkerHeartbeat, JobReport, SourceDescribedEvent>;
+using FromWorker = std::variant<WorkerRegistration, WorkerHeartbeat, JobReport,
+                                SourceDescribedEvent, DrainRequest>;
 
 // ---- To a worker
 
@@ -65,6 +68,10 @@ struct WelcomeMessage {
 struct RefusedMessage {
   std::string why;
 };
+// Its tasks will move.
+struct DrainMessage {};
+// Nothing runs there any more.
+struct DrainedMessage {};
 struct DeployMessage {
   // Shared by the messages to all workers: plan and restores can be large.
   std::shared_ptr<const DeployAction> deploy;
@@ -74,8 +81,9 @@ struct DeployMessage {
 
 struct ToWorker {
   JobId job;  // empty where the body isn't about a job
-  std::variant<WelcomeMessage, RefusedMessage, DeployMessage, StartAction, TriggerAction,
-               NotifyPublishedAction, CancelTasksAction, AddPartitionsAction, DescribeSourceAction>
+  std::variant<WelcomeMessage, RefusedMessage, DrainMessage, DrainedMessage, DeployMessage,
+               StartAction, TriggerAction, NotifyPublishedAction, CancelTasksAction,
+               AddPartitionsAction, DescribeSourceAction>
       body;
 };
 

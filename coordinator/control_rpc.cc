@@ -71,8 +71,8 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
   switch (in.body_case()) {
     case v1::WorkerMessage::kRegister: {
       const v1::Register& r = in.register_();
-      return WorkerRegistration{r.address(), r.slots(), r.memory_bytes(), r.version(),
-                                r.instance()};
+      return WorkerRegistration{r.address(), r.slots(),    r.memory_bytes(),
+                                r.version(), r.instance(), r.draining()};
     }
     case v1::WorkerMessage::kHeartbeat:
       return ReadHeartbeat(in.heartbeat());
@@ -108,6 +108,8 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
       return JobReport{f.job(),
                        SourcesFinishedEvent{Generation(f.generation()), {f.vertex(), f.index()}}};
     }
+    case v1::WorkerMessage::kDrain:
+      return DrainRequest();
     case v1::WorkerMessage::kCancelled:
       return JobReport{in.cancelled().job(), TickEvent()};
     case v1::WorkerMessage::BODY_NOT_SET:
@@ -128,6 +130,8 @@ struct WriteMessage {
     out->mutable_welcome()->set_heartbeat_ms(m.heartbeat_ms);
   }
   void operator()(const RefusedMessage& m) const { out->set_refused(m.why); }
+  void operator()(const DrainMessage&) const { out->mutable_drain(); }
+  void operator()(const DrainedMessage&) const { out->mutable_drained(); }
   void operator()(const DeployMessage& m) const {
     v1::Deploy* deploy = out->mutable_deploy();
     deploy->set_job(job);

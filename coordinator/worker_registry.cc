@@ -17,6 +17,9 @@ bool WorkerRegistry::OnRegister(const std::shared_ptr<WorkerSession>& session,
     session->Close();
     return false;
   }
+  std::erase_if(lost_, [&](const Worker& worker) {
+    return worker.registration.address == registration.address;
+  });
   std::erase_if(workers_, [&](const auto& entry) {
     if (entry.second.registration.address != registration.address) return false;
     if (entry.second.session != session) entry.second.session->Close();
@@ -28,6 +31,7 @@ bool WorkerRegistry::OnRegister(const std::shared_ptr<WorkerSession>& session,
   worker.session = session;
   worker.registered_ms = wall_ms;
   worker.heard_us = now_us;
+  worker.state = registration.draining ? WorkerState::kDraining : WorkerState::kActive;
   session->Send({"", WelcomeMessage{worker.id, data_uri_, kHeartbeatMs}});
   workers_.emplace(worker.id, std::move(worker));
   return true;
@@ -35,13 +39,26 @@ bool WorkerRegistry::OnRegister(const std::shared_ptr<WorkerSession>& session,
 
 void WorkerRegistry::OnHeartbeat(Worker* worker, WorkerHeartbeat heartbeat) {
   worker->memory_used_bytes = heartbeat.memory_used_bytes;
+  worker->heartbeat = true;
   worker->live.clear();
   for (JobLive& job : heartbeat.jobs) worker->live[job.job] = std::move(job);
 }
 
 bool WorkerRegistry::OnClosed(const std::shared_ptr<WorkerSession>& session) {
-  return std::erase_if(workers_,
-                       [&](const auto& entry) { return entry.second.session == session; }) > 0;
+  return std::erase_if(workers_, [&](const auto& entry) {
+           if (entry.second.session != session) return false;
+           KeepLost(entry.second);
+           return true;
+         }) > 0;
+}
+
+void WorkerRegistry::KeepLost(const Worker& worker) {
+  if (worker.state == WorkerState::kDrained) return;  // it left as it should
+  lost_.push_back(worker);
+  lost_.back().session.reset();
+  lost_.back().live.clear();
+  lost_.back().state = WorkerState::kLost;
+  if (lost_.size() > kLostKept) lost_.pop_front();
 }
 
 std::vector<std::string> WorkerRegistry::Expire(int64_t now_us) {
@@ -49,6 +66,7 @@ std::vector<std::string> WorkerRegistry::Expire(int64_t now_us) {
   std::erase_if(workers_, [&](const auto& entry) {
     if (entry.second.heard_us + kLeaseUs > now_us) return false;
     lost.push_back(entry.second.registration.address);
+    KeepLost(entry.second);
     entry.second.session->Close();
     return true;
   });
@@ -68,6 +86,29 @@ WorkerRegistry::Worker* WorkerRegistry::Hear(const std::shared_ptr<WorkerSession
 WorkerRegistry::Worker* WorkerRegistry::Find(const std::string& id) {
   const auto it = workers_.find(id);
   return it == workers_.end() ? nullptr : &it->second;
+}
+
+WorkerRegistry::Worker* WorkerRegistry::FindByName(const std::string& name) {
+  for (auto& [id, worker] : workers_) {
+    if (id == name || worker.registration.address == name) return &worker;
+  }
+  return nullptr;
+}
+
+bool WorkerRegistry::Drain(Worker* worker) {
+  if (worker->state != WorkerState::kActive) return false;
+  worker->state = WorkerState::kDraining;
+  worker->session->Send({"", DrainMessage()});
+  return true;
+}
+
+bool WorkerRegistry::RunsNothing(const Worker& worker) {
+  return worker.state == WorkerState::kDraining && worker.heartbeat && worker.live.empty();
+}
+
+void WorkerRegistry::SetDrained(Worker* worker) {
+  worker->state = WorkerState::kDrained;
+  worker->session->Send({"", DrainedMessage()});
 }
 
 WorkerRegistry::Worker* WorkerRegistry::Any() {

@@ -8,6 +8,7 @@
 #define WEIR_COORDINATOR_WORKER_REGISTRY_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,9 @@ namespace weir {
 
 inline constexpr int kHeartbeatMs = 500;
 inline constexpr int64_t kLeaseUs = 3'000'000;
+inline constexpr size_t kLostKept = 20;
+
+enum class WorkerState { kActive, kDraining, kDrained, kLost };
 
 class WorkerRegistry {
  public:
@@ -33,6 +37,8 @@ class WorkerRegistry {
     int64_t heard_us = 0;                    // monotonic
     int64_t memory_used_bytes = 0;
     std::map<JobId, JobLive> live;  // last heartbeat
+    bool heartbeat = false;         // heard one of this session
+    WorkerState state = WorkerState::kActive;
   };
 
   explicit WorkerRegistry(std::string data_uri) : data_uri_(std::move(data_uri)) {}
@@ -50,6 +56,16 @@ class WorkerRegistry {
   // The session's worker, heard of just now; nullptr when it isn't registered (any more).
   Worker* Hear(const std::shared_ptr<WorkerSession>& session, int64_t now_us);
   Worker* Find(const std::string& id);
+  // By id or address.
+  Worker* FindByName(const std::string& name);
+  // Its tasks will move; the worker is told. False when it drains already.
+  bool Drain(Worker* worker);
+  // Whether the worker drains and its last heartbeat shows no tasks.
+  static bool RunsNothing(const Worker& worker);
+  // REQUIRES: RunsNothing, and no job will place tasks there.
+  void SetDrained(Worker* worker);
+  // Left without being drained and not back yet; newest last, at most kLostKept.
+  const std::deque<Worker>& lost() const { return lost_; }
   // nullptr when there is none.
   Worker* Any();
   const std::map<std::string, Worker>& workers() const { return workers_; }
@@ -58,9 +74,12 @@ class WorkerRegistry {
   std::vector<TaskLive> Live(const JobId& job, Generation generation) const;
 
  private:
+  void KeepLost(const Worker& worker);
+
   const std::string data_uri_;
   int64_t last_number_ = 0;
   std::map<std::string, Worker> workers_;  // by id
+  std::deque<Worker> lost_;
 };
 
 }  // namespace weir

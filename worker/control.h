@@ -38,6 +38,10 @@ class ControlHandler {
   virtual void OnDescribeSource(int64_t request, KafkaSpec spec, bool resolve_offsets) = 0;
   virtual void OnAddPartitions(const JobId& job, Generation generation, TaskId task,
                                std::vector<PartitionPosition> positions) = 0;
+  // Tasks will move away from here.
+  virtual void OnDrain() = 0;
+  // Nothing runs here any more, and nothing will.
+  virtual void OnDrained() = 0;
   // The session is over for good: registration refused, or no coordinator for too long.
   virtual void OnGivenUp(const absl::Status& why) = 0;
 };
@@ -60,6 +64,8 @@ class CoordinatorLink {
                                const absl::StatusOr<SourceDescription>& result) = 0;
   // Dropped, not kept, while there is no session.
   virtual void Heartbeat(const std::vector<JobStats>& jobs, int64_t memory_used_bytes) = 0;
+  // Asks for the tasks to move away, in this session and in every later one.
+  virtual void Drain() = 0;
   virtual bool connected() const = 0;
 };
 

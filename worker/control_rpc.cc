@@ -167,6 +167,13 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     Send(std::move(message));
   }
 
+  void Drain() override {
+    if (draining_.exchange(true)) return;
+    v1::WorkerMessage message;
+    message.mutable_drain();
+    Send(std::move(message));
+  }
+
   bool connected() const override { return connected_.load(std::memory_order_relaxed); }
 
  private:
@@ -266,6 +273,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     to->set_memory_bytes(registration_.memory_bytes);
     to->set_version(registration_.version);
     to->set_instance(registration_.instance);
+    to->set_draining(draining_.load());
     absl::MutexLock lock(&mutex_);
     session_over_ = false;
     return stream.Write(message);
@@ -325,6 +333,13 @@ class CoordinatorLinkImpl : public CoordinatorLink {
       case v1::CoordinatorMessage::kAddPartitions:
         HandleAddPartitions(message.add_partitions());
         break;
+      case v1::CoordinatorMessage::kDrain:
+        draining_.store(true);
+        handler_->OnDrain();
+        break;
+      case v1::CoordinatorMessage::kDrained:
+        handler_->OnDrained();
+        break;
       case v1::CoordinatorMessage::kRefused:
         refused_ = absl::FailedPreconditionError(
             absl::StrCat("the coordinator refused this worker: ", message.refused()));
@@ -381,6 +396,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
   const absl::Duration first_session_timeout_;
   ControlHandler* const handler_;
   std::atomic<bool> connected_{false};
+  std::atomic<bool> draining_{false};
 
   absl::Mutex mutex_;
   std::deque<v1::WorkerMessage> outgoing_ ABSL_GUARDED_BY(mutex_);

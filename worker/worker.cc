@@ -141,6 +141,16 @@ class WorkerImpl : public Worker, public ControlHandler {
   absl::Status failure() const override {
     absl::MutexLock lock(&mutex_);
     return given_up_;
+  void Drain() override {
+    absl::MutexLock lock(&mutex_);
+    if (link_ != nullptr) link_->Drain();
+  }
+
+  bool MayLeave() const override {
+    absl::MutexLock lock(&mutex_);
+    return drained_ || (deployments_.empty() && (link_ == nullptr || !link_->connected()));
+  }
+
   }
 
   // ControlHandler, on the control thread.
@@ -237,6 +247,16 @@ class WorkerImpl : public Worker, public ControlHandler {
     absl::MutexLock lock(&mutex_);
     given_up_ = why;
   }
+  void OnDrain() override {
+    WEIR_LOG(kInfo, "draining: tasks move to other workers", {"address", address_});
+  }
+
+  void OnDrained() override {
+    absl::MutexLock lock(&mutex_);
+    drained_ = true;
+    WEIR_LOG(kInfo, "drained: the process may end", {"address", address_});
+  }
+
 
  private:
   struct Entry {
@@ -400,3 +420,4 @@ absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Clock
 }
 
 }  // namespace weir
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;

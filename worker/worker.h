@@ -35,6 +35,11 @@ class Worker {
   virtual const std::string& address() const = 0;
   // Registered with a coordinator right now.
   virtual bool registered() const = 0;
+  // Asks the coordinator to move this worker's tasks elsewhere, behind a checkpoint.
+  virtual void Drain() = 0;
+  // Whether the process may end without anything being read again: the coordinator said so, or no
+  // coordinator is there and nothing runs.
+  virtual bool MayLeave() const = 0;
   // Why the worker gave up (registration refused, no coordinator); OK while it hasn't.
   virtual absl::Status failure() const = 0;
 };

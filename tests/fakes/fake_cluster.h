@@ -166,6 +166,16 @@ class FakeCluster : public v1::JobService::Service {
       worker->set_address("10.0.0.1:7080");
       worker->set_slots(4);
       worker->set_memory_bytes(int64_t{2} << 30);
+      worker->set_state(v1::DRAINING);
+      return grpc::Status::OK;
+    }
+    grpc::Status DrainWorker(grpc::ServerContext*, const v1::DrainWorkerRequest* request,
+                             v1::Worker* response) override {
+      if (request->worker() != "10.0.0.1:7080") {
+        return grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no worker of that name");
+      }
+      response->set_address(request->worker());
+      response->set_state(v1::DRAINED);
       return grpc::Status::OK;
     }
   };

@@ -69,6 +69,10 @@ class Process:
     def stop(self):
         return self._end(signal.SIGTERM)
 
+    def terminate(self):
+        """SIGTERM, without waiting for the end."""
+        self._process.send_signal(signal.SIGTERM)
+
     def pause(self):
         self._process.send_signal(signal.SIGSTOP)
 
@@ -154,9 +158,19 @@ class Cluster:
 
     def _make_worker(self, number, slots, memory):
         port, http = free_ports(2)
-        return Process(self.directory, f"worker-{number}", [
+        process = Process(self.directory, f"worker-{number}", [
             "worker", "--coordinator", self.address, "--listen", f"127.0.0.1:{port}", "--http", f"127.0.0.1:{http}",
             "--slots", slots, "--memory", memory, "--cache", self.directory / f"cache-{number}"], http)
+        process.address = f"127.0.0.1:{port}"  # of its exchange: what `weir worker list` shows
+        return process
+
+    def add_worker(self, slots=1, memory="512MiB"):
+        """A worker that joins the running cluster."""
+        worker = self._make_worker(len(self.workers), slots, memory)
+        self.workers.append(worker)
+        worker.start(**self._worker_environment)
+        worker.wait_until_ready()
+        return worker
 
     def __enter__(self):
         try:
@@ -198,6 +212,10 @@ class Cluster:
         path.write_text(script)
         options = [part for key, value in variables.items() for part in ("--var", f"{key}={value}")]
         return self.weir("job", "submit", path, "--name", name, *options)
+
+    def worker_states(self):
+        """{address: state} as `weir worker list` shows them."""
+        return {w["address"]: w["state"] for w in self.weir("worker", "list")["workers"]}
 
     def job(self, job):
         return self.weir("job", "get", job)

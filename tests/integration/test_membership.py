@@ -243,3 +243,173 @@ def test_a_rescale_that_cannot_be_is_refused_with_the_reason(kafka, topic_name, 
         assert cluster.job(job)["generation"] == generation, "it was so already"
         cluster.stop(job)
         refused(job, 1, 5, "has ended")
+
+
+def read_by(workers, job):
+    """Rows that the job's tasks have read in these processes."""
+    return sum(w.metric_sum("weir_source_records_total", job=job) for w in workers)
+
+
+def test_drain_moves_tasks_without_reading_anything_again(kafka, topic_name, tmp_path):
+    stream = Stream(kafka, topic_name, 4)
+    with Cluster(tmp_path / "cluster", workers=3, slots=2) as cluster:
+        job = cluster.submit(hops_script(4, interval="1h"), "hops", BROKERS=kafka.brokers, TOPIC=topic_name,
+                             TABLES=tmp_path)["id"]
+        stream.send(20_000)
+        cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows, what="the first rows")
+        leaving = cluster.workers[0]
+        assert cluster.worker_states()[leaving.address] == "ACTIVE"
+        drained = cluster.weir("worker", "drain", leaving.address)
+        assert (drained["state"], drained["slots_used"]) == ("DRAINED", 0)
+        moved = cluster.job(job)
+        assert moved["records_in"] == stream.rows, "the move began from all that was read"
+        assert len(moved["restarts"]) == 1 and "drains" in moved["restarts"][0]["reason"]
+        assert cluster.weir("worker", "drain", leaving.address)["state"] == "DRAINED", "asked again"
+        stream.send(5_000)
+        cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows, what="the rows after the drain")
+        assert leaving.running and leaving.stop() == 0
+        wait_for(lambda: leaving.address not in cluster.worker_states(), 10, lambda: "the worker to be gone from the list")
+        cluster.stop(job)
+    assert stream.check(tmp_path)[0] >= 2
+
+
+def test_sigterm_drains_a_worker_before_it_ends(kafka, topic_name, tmp_path):
+    """As Kubernetes does in a rolling restart: each worker in turn gets SIGTERM and comes back."""
+    stream = Stream(kafka, topic_name, 3)
+    with Cluster(tmp_path / "cluster", workers=3, slots=2) as cluster:
+        job = cluster.submit(hops_script(4, interval="1h"), "hops", BROKERS=kafka.brokers, TOPIC=topic_name,
+                             TABLES=tmp_path)["id"]
+        for worker in list(cluster.workers):
+            stream.send(5_000)
+            cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows, what="the rows")
+            assert worker.stop() == 0
+            # With an hour between checkpoints, only the move can have published these rows.
+            cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="the move's checkpoint")
+            worker.start()
+            worker.wait_until_ready()
+        done = cluster.wait_job(job, lambda j: j["state"] == "RUNNING")
+        assert all("drains" in r["reason"] for r in done["restarts"])
+        assert cluster.coordinator.metric_sum("weir_restarts_total", job=job) == 0
+        cluster.stop(job)
+    assert stream.check(tmp_path)[0] >= 3
+
+
+def test_the_last_worker_that_leaves_parks_its_jobs(kafka, topic_name, tmp_path):
+    stream = Stream(kafka, topic_name, 2)
+    with Cluster(tmp_path / "cluster", workers=1, slots=2) as cluster:
+        (worker,) = cluster.workers
+        job = cluster.submit(hops_script(2, interval="1h"), "hops", BROKERS=kafka.brokers, TOPIC=topic_name,
+                             TABLES=tmp_path)["id"]
+        stream.send(5_000)
+        cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows, what="the rows")
+        refused = cluster.run("worker", "drain", worker.address)
+        assert refused.returncode == 5 and "start one first" in refused.stderr and job in refused.stderr
+        assert cluster.run("worker", "drain", "127.0.0.1:1").returncode == 4
+        assert worker.stop() == 0
+        parked = cluster.wait_job(job, lambda j: j["state"] == "WAITING", what="the job to wait")
+        assert parked["records_in"] == stream.rows and "no worker is registered" in parked["reason"]
+        worker.start()
+        worker.wait_until_ready()
+        stream.send(1_000)
+        cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows, what="the rows after the pause")
+        assert read_by([worker], job) == 1_007
+        cluster.stop(job)
+    stream.check(tmp_path)
+
+
+def test_a_second_signal_leaves_at_once(kafka, topic_name, tmp_path):
+    stream = Stream(kafka, topic_name, 2)
+    stopped = tmp_path / "stopped"
+    stopped.touch()
+    with Cluster(tmp_path / "cluster", workers=2, slots=1, WEIR_TEST_PAUSE_FILE=str(stopped)) as cluster:
+        job = cluster.submit(hops_script(2), "hops", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        cluster.wait_job(job, lambda j: j["state"] == "RUNNING" and j["epoch"] > 3)
+        leaving = cluster.workers[1]
+        stopped.write_text(job + "\n")  # no checkpoint gets through
+        stream.send(100_000)
+        leaving.terminate()
+        wait_for(lambda: cluster.worker_states()[leaving.address] == "DRAINING", 20, lambda: "the drain to begin")
+        assert leaving.running
+        assert leaving.stop() == 0, "the second signal"
+        assert "second signal" in leaving.log()
+        assert cluster.worker_states()[leaving.address] == "LOST"
+        stopped.write_text("")
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="all rows on the other worker")
+        cluster.stop(job)
+    assert stream.check(tmp_path)[0] >= 1
+
+
+def test_workers_that_join_take_waiting_jobs_and_tasks_that_share_slots(kafka, topic_name, tmp_path):
+    stream = Stream(kafka, topic_name, 4)
+    with Cluster(tmp_path / "cluster", workers=1, slots=2) as cluster:
+        job = cluster.submit(hops_script(4), "hops", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        assert "parallelism 4 needs as many slots" in cluster.wait_job(job, lambda j: j["state"] == "WAITING")["reason"]
+        second = cluster.add_worker(slots=2)
+        stream.send(5_000)
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="the job to start by itself")
+        second.kill()
+        stream.send(5_000)
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="tasks to share the other worker's slots")
+        assert cluster.worker_states()[second.address] == "LOST"
+        third = cluster.add_worker(slots=2)
+        generation = cluster.job(job)["generation"]
+        stream.send(5_000)
+        moved = cluster.wait_job(job, lambda j: j["generation"] > generation, 60, "tasks to spread")
+        assert "shared slots" in moved["restarts"][-1]["reason"]
+        stream.send(5_000)
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="all rows")
+        used = {w["address"]: w["slots_used"] for w in cluster.weir("worker", "list")["workers"] if w["state"] == "ACTIVE"}
+        assert used == {cluster.workers[0].address: 2, third.address: 2}
+        cluster.stop(job)
+    assert stream.check(tmp_path)[0] >= 3
+
+
+@pytest.mark.parametrize("when", ["rescale", "drain", "two at once", "all"])
+def test_workers_vanish_during(kafka, topic_name, tmp_path, when):
+    stream = Stream(kafka, topic_name, 4)
+    with Cluster(tmp_path / "cluster", workers=3, slots=2) as cluster:
+        job = cluster.submit(hops_script(4), "hops", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        stream.send(30_000)
+        cluster.wait_job(job, lambda j: j["epoch"] > 3 and j["state"] == "RUNNING")
+        first, second, third = cluster.workers
+        asking = None
+        if when == "rescale":
+            asking = [str(WEIR), "job", "rescale", job, "--parallelism", "6"]
+        elif when == "drain":
+            asking = [str(WEIR), "worker", "drain", first.address]
+        if asking:
+            asked = subprocess.Popen([*asking, "--coordinator", cluster.address], stderr=subprocess.PIPE, text=True)
+        victims = {"two at once": [first, second], "all": [first, second, third]}.get(when, [first])
+        for victim in victims:
+            victim.kill()
+        stream.send(2_000)
+        if when == "all":
+            waiting = cluster.wait_job(job, lambda j: j["state"] == "WAITING", what="the job to wait")
+            assert "no worker is registered" in waiting["reason"]
+            for victim in victims:
+                victim.start()
+        if asking:
+            # The answer depends on who was first (4: the worker was gone already); what counts is that there is one.
+            assert asked.wait(120) in (0, 4, 5), asked.stderr.read()
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="all rows on the workers that are left")
+        done = cluster.stop(job)
+        assert done["records_used"] + done["late_rows"] == stream.rows
+    assert stream.check(tmp_path)[0] >= 2
+
+
+def test_a_coordinator_that_restarts_knows_who_drains(kafka, topic_name, tmp_path):
+    stream = Stream(kafka, topic_name, 2)
+    with Cluster(tmp_path / "cluster", workers=2, slots=1) as cluster:
+        job = cluster.submit(hops_script(1), "hops", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
+        leaving = cluster.workers[0]
+        cluster.weir("worker", "drain", leaving.address)
+        cluster.coordinator.kill()
+        cluster.coordinator.start()
+        cluster.coordinator.wait_until_ready()
+        wait_for(lambda: cluster.worker_states().get(leaving.address) == "DRAINED", 20, lambda: "the worker to say so")
+        stream.send(3_000)
+        cluster.wait_job(job, lambda j: j["records_in"] == stream.rows, what="the rows on the other worker")
+        used = {w["address"]: w["slots_used"] for w in cluster.weir("worker", "list")["workers"]}
+        assert used == {leaving.address: 0, cluster.workers[1].address: 1}
+        cluster.stop(job)
+    stream.check(tmp_path)

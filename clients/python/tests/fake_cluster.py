@@ -94,7 +94,11 @@ class FakeCluster(job_pb2_grpc.JobServiceServicer, job_pb2_grpc.ClusterServiceSe
         return self._answer(request, context, job_pb2.ClusterStatus(version="0.1.0", slots=8))
 
     def ListWorkers(self, request, context):
-        return self._answer(request, context, job_pb2.ListWorkersResponse(workers=[job_pb2.Worker(address="a:1", slots=4)]))
+        return self._answer(request, context, job_pb2.ListWorkersResponse(workers=[
+            job_pb2.Worker(address="a:1", slots=4, state=job_pb2.LOST)]))
+
+    def DrainWorker(self, request, context):
+        return self._answer(request, context, job_pb2.Worker(address=request.worker, state=job_pb2.DRAINED))
 
 
 def abort(context, code, message, reason, places=()):

@@ -62,6 +62,7 @@ def test_dataclasses_have_every_field_of_the_schema(cls, of):
 
 def test_states_are_those_of_the_schema():
     assert [state.value for state in weir.JobState] == job_pb2.JobState.keys()
+    assert [state.value for state in weir.WorkerState] == job_pb2.WorkerState.keys()
 
 
 def test_no_generated_type_leaks(cluster, client):
@@ -130,6 +131,9 @@ def test_the_other_calls(cluster, client):
     assert client.drop_savepoint("activity", 10).epoch == 10
     assert client.rescale("activity", 3).parallelism == 3
     assert client.workers()[0].slots == 4
+    assert client.workers()[0].state is weir.WorkerState.LOST
+    drained = client.drain_worker("w:1")
+    assert (drained.address, drained.state) == ("w:1", weir.WorkerState.DRAINED)
     assert client.status().slots == 8
 
 

@@ -19,8 +19,10 @@ from weir.errors import (
     JobNotRunningError,
     NameInvalidError,
     NameTakenError,
+    NotEnoughSlotsError,
     NotYetSupportedError,
     RequestInvalidError,
+    RescaleUnderWayError,
     SavepointNotFoundError,
     ScriptInvalidError,
     ShuttingDownError,
@@ -32,8 +34,10 @@ from weir.errors import (
     TopicNotFoundError,
     WaitTimeoutError,
     WeirError,
+    WorkerLostError,
+    WorkerNotFoundError,
 )
-from weir.model import Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker
+from weir.model import Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker, WorkerState
 
 __all__ = [
     "BrokersUnreachableError",
@@ -51,8 +55,10 @@ __all__ = [
     "JobState",
     "NameInvalidError",
     "NameTakenError",
+    "NotEnoughSlotsError",
     "NotYetSupportedError",
     "RequestInvalidError",
+    "RescaleUnderWayError",
     "Restart",
     "SavepointNotFoundError",
     "ScriptInvalidError",
@@ -67,5 +73,8 @@ __all__ = [
     "WaitTimeoutError",
     "WeirError",
     "Worker",
+    "WorkerLostError",
+    "WorkerNotFoundError",
+    "WorkerState",
     "__version__",
 ]

@@ -175,6 +175,11 @@ class Client:
         response = self._call(self._cluster.ListWorkers, job_pb2.ListWorkersRequest())
         return tuple(model.from_message(model.Worker, w) for w in response.workers)
 
+    def drain_worker(self, worker: str, *, timeout: float = 300.0) -> model.Worker:
+        """Moves the tasks of `worker` (address or id) elsewhere; returns when its process may end."""
+        response = self._call(self._cluster.DrainWorker, job_pb2.DrainWorkerRequest(worker=worker), timeout)
+        return model.from_message(model.Worker, response)
+
     def status(self) -> model.ClusterStatus:
         return model.from_message(model.ClusterStatus,
                                   self._call(self._cluster.GetStatus, job_pb2.GetStatusRequest()))

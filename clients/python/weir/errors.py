@@ -61,6 +61,28 @@ class SavepointNotFoundError(WeirError):
     reason = "SAVEPOINT_NOT_FOUND"
 
 
+class RescaleUnderWayError(WeirError):
+    """The job is on its way to another parallelism."""
+
+    reason = "RESCALE_UNDER_WAY"
+
+
+class NotEnoughSlotsError(WeirError):
+    """The other workers have fewer slots than that needs."""
+
+    reason = "NOT_ENOUGH_SLOTS"
+
+
+class WorkerNotFoundError(WeirError):
+    reason = "WORKER_NOT_FOUND"
+
+
+class WorkerLostError(WeirError):
+    """The worker left before it was drained; its jobs go on from their last checkpoints."""
+
+    reason = "WORKER_LOST"
+
+
 class TopicNotFoundError(WeirError):
     reason = "TOPIC_NOT_FOUND"
 
@@ -149,7 +171,8 @@ _MADE_BY_THE_API = {
     for cls in (ScriptInvalidError, NameInvalidError, NameTakenError, JobNotFoundError, JobEndedError,
                 SavepointNotFoundError, JobNotRunningError, TopicNotFoundError, BrokersUnreachableError, TableRefusedError,
                 TableTakenError, TableOfAnotherJobError, TableAheadError, FromRefusedError, RequestInvalidError, StorageUnavailableError,
-                NotYetSupportedError, ShuttingDownError)
+                NotYetSupportedError, ShuttingDownError, RescaleUnderWayError, NotEnoughSlotsError,
+                WorkerNotFoundError, WorkerLostError)
 }
 
 

@@ -27,7 +27,6 @@ class JobState(str, enum.Enum):
         return self in (JobState.STOPPED, JobState.CANCELLED, JobState.FINISHED, JobState.FAILED)
 
 
-_STATES = dict(enumerate(JobState))  # in the order of the schema's numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +107,14 @@ class Checkpoint:
     savepoint: bool  # kept until it is dropped
 
 
+class WorkerState(str, enum.Enum):
+    UNSPECIFIED = "WORKER_STATE_UNSPECIFIED"
+    ACTIVE = "ACTIVE"
+    DRAINING = "DRAINING"
+    DRAINED = "DRAINED"
+    LOST = "LOST"
+
+
 @dataclasses.dataclass(frozen=True)
 class Worker:
     id: str
@@ -118,6 +125,7 @@ class Worker:
     memory_used_bytes: int
     version: str
     registered_at: datetime.datetime | None
+    state: WorkerState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +145,8 @@ def from_message(cls, message):
     return cls(**{field.name: _value(message, field.name) for field in dataclasses.fields(cls)})
 
 
+# In the order of the schema's numbers.
+_STATES = {"Job": tuple(JobState), "Worker": tuple(WorkerState)}
 _NESTED = {"sinks": Sink, "inserts": Insert, "restarts": Restart}
 
 
@@ -145,7 +155,8 @@ def _value(message, name: str):
     if name in _NESTED:
         return tuple(from_message(_NESTED[name], element) for element in value)
     if name == "state":
-        return _STATES.get(value, JobState.UNSPECIFIED)
+        states = _STATES[message.DESCRIPTOR.name]
+        return states[value if value < len(states) else 0]  # a newer cluster may have more
     if name == "bad_by_reason":
         return dict(value)
     if name == "warnings":

@@ -466,11 +466,23 @@ TEST_F(ClientCommandsTest, SavepointsAreTakenListedAndDropped) {
   EXPECT_EQ(Run({"job", "checkpoint", "activity", "--list", "--savepoint"}), kExitUsage);
 }
 
+TEST_F(ClientCommandsTest, DrainsAWorker) {
+  EXPECT_EQ(Run({"worker", "drain", "10.0.0.1:7080", "-o", "json"}), kExitOk) << err_;
+  EXPECT_EQ(json::parse(out_)["state"], "DRAINED");
+  EXPECT_THAT(err_, HasSubstr("may end"));
+  EXPECT_EQ(Run({"worker", "drain", "10.0.0.9:1"}), kExitNotFound);
+  EXPECT_EQ(Run({"worker", "drain"}), kExitUsage);
+  EXPECT_EQ(Run({"worker", "drain", "10.0.0.1:7080", "--timeout", "soon"}), kExitUsage);
+}
+
 TEST_F(ClientCommandsTest, ShowsTheCluster) {
   EXPECT_EQ(Run({"cluster", "status", "-o", "json"}), kExitOk);
   EXPECT_EQ(json::parse(out_)["slots"], 8);
   EXPECT_EQ(Run({"worker", "list", "-o", "json"}), kExitOk) << err_;
   EXPECT_EQ(json::parse(out_)["workers"][0]["memory_bytes"], int64_t{2} << 30);
+  EXPECT_EQ(json::parse(out_)["workers"][0]["state"], "DRAINING");
+  EXPECT_EQ(Run({"worker", "list"}), kExitOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("DRAINING"));
   EXPECT_EQ(Run({"cluster", "status"}), kExitOk);
   EXPECT_THAT(out_, HasSubstr("8, 0 used"));
 }

@@ -182,6 +182,24 @@ class CoordinatorTest : public ::testing::Test {
     return Await([&] { return Get(name).state() == state; });
   }
 
+  grpc::Status Drain(const std::string& worker, v1::Worker* drained) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    v1::DrainWorkerRequest request;
+    request.set_worker(worker);
+    return cluster_->DrainWorker(&context, request, drained);
+  }
+  // UNSPECIFIED when it isn't listed.
+  v1::WorkerState StateOf(const std::string& address) {
+    grpc::ClientContext context;
+    v1::ListWorkersResponse workers;
+    EXPECT_TRUE(cluster_->ListWorkers(&context, v1::ListWorkersRequest(), &workers).ok());
+    for (const v1::Worker& worker : workers.workers()) {
+      if (worker.address() == address) return worker.state();
+    }
+    return v1::WORKER_STATE_UNSPECIFIED;
+  }
+
   TemporaryDirectory directory_;
   FakeTables tables_;
   std::unique_ptr<Metrics> metrics_ = MakeMetrics();
@@ -839,6 +857,88 @@ TEST_F(CoordinatorTest, RescaleRefusesWhatCannotBe) {
   ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &job).ok());
   request.set_parallelism(1);
   EXPECT_EQ(ReasonOf(Call(&v1::JobService::Stub::Rescale, request, &job)), "weir/JOB_ENDED");
+}
+
+TEST_F(CoordinatorTest, DrainsAWorkerOnceItsTasksHaveMoved) {
+  const auto stays = AddWorker("w:1");
+  auto leaves = AddWorker("w:2");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  leaves->Heartbeat(Get("activity").id(), Get("activity").generation());
+  grpc::Status answer;
+  v1::Worker drained;
+  std::thread asking([&] { answer = Drain("w:2", &drained); });
+  EXPECT_TRUE(Await([&] { return stays->tasks() == 4 && leaves->tasks() == 0; }));
+  EXPECT_TRUE(leaves->told_to_drain());
+  EXPECT_EQ(StateOf("w:2"), v1::DRAINING) << "its last heartbeat shows tasks";
+  EXPECT_FALSE(leaves->drained());
+  leaves->Heartbeat("", 0);
+  asking.join();
+  ASSERT_TRUE(answer.ok()) << answer.error_message();
+  EXPECT_EQ(drained.state(), v1::DRAINED);
+  EXPECT_TRUE(Await([&] { return leaves->drained(); }));
+  leaves.reset();
+  EXPECT_TRUE(Await([&] { return StateOf("w:2") == v1::WORKER_STATE_UNSPECIFIED; }))
+      << "a drained worker that left isn't lost";
+  EXPECT_THAT(Get("activity").restarts(0).reason(), HasSubstr("w:2 drains"));
+}
+
+TEST_F(CoordinatorTest, DrainRefusesTheLastWorkerThatTakesTasks) {
+  v1::Worker drained;
+  EXPECT_EQ(ReasonOf(Drain("w:1", &drained)), "weir/WORKER_NOT_FOUND");
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  const grpc::Status refused = Drain("w:1", &drained);
+  EXPECT_EQ(ReasonOf(refused), "weir/NOT_ENOUGH_SLOTS");
+  EXPECT_THAT(refused.error_message(), HasSubstr(Get("activity").id()));
+  EXPECT_EQ(StateOf("w:1"), v1::ACTIVE);
+}
+
+TEST_F(CoordinatorTest, AWorkerThatAsksToLeaveMayEvenBeTheLast) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::RUNNING));
+  worker->Drain();
+  ASSERT_TRUE(AwaitState("activity", v1::WAITING));
+  EXPECT_THAT(Get("activity").reason(), HasSubstr("every registered worker drains"));
+  worker->Heartbeat("", 0);
+  EXPECT_TRUE(Await([&] { return worker->drained(); }));
+  const auto next = AddWorker("w:2");
+  EXPECT_TRUE(Await([&] { return next->tasks() > 0; }));
+  EXPECT_TRUE(AwaitState("activity", v1::RUNNING));
+  EXPECT_EQ(worker->tasks(), 0);
+}
+
+TEST_F(CoordinatorTest, AWorkerLostWhileItDrainsIsSaidToBeLost) {
+  const auto stays = AddWorker("w:1");
+  auto leaves = AddWorker("w:2");
+  leaves->Heartbeat("some-job", 7);
+  grpc::Status answer;
+  v1::Worker drained;
+  std::thread asking([&] { answer = Drain("w:2", &drained); });
+  EXPECT_TRUE(Await([&] { return leaves->told_to_drain(); }));
+  leaves.reset();
+  asking.join();
+  EXPECT_EQ(ReasonOf(answer), "weir/WORKER_LOST");
+  EXPECT_EQ(StateOf("w:2"), v1::LOST);
+  leaves = AddWorker("w:2");
+  EXPECT_EQ(StateOf("w:2"), v1::ACTIVE) << "another process";
+}
+
+TEST_F(CoordinatorTest, AWorkerStillDrainsBehindABrokenStream) {
+  FakeWorker::Behaviour draining;
+  draining.draining = true;
+  const auto worker = AddWorker("w:1", draining);
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(AwaitState("activity", v1::WAITING));
+  EXPECT_FALSE(worker->drained()) << "before its first heartbeat nobody knows what runs there";
+  worker->Heartbeat("", 0);
+  EXPECT_TRUE(Await([&] { return worker->drained(); }));
 }
 
 TEST_F(CoordinatorTest, AWorkerWithoutSlotsIsRefused) {

@@ -19,6 +19,7 @@ FakeWorker::FakeWorker(const std::string& coordinator, const std::string& addres
   hello.mutable_register_()->set_address(address_);
   hello.mutable_register_()->set_slots(behaviour_.slots);
   hello.mutable_register_()->set_version("test");
+  hello.mutable_register_()->set_draining(behaviour_.draining);
   stream_->Write(hello);
   reader_ = std::thread([this] { Run(); });
 }
@@ -61,6 +62,12 @@ void FakeWorker::Handle(const v1::CoordinatorMessage& message) {
       return;
     case v1::CoordinatorMessage::kDescribeSource:
       return OnDescribe(message.describe_source());
+    case v1::CoordinatorMessage::kDrain:
+      draining_ = true;
+      return;
+    case v1::CoordinatorMessage::kDrained:
+      drained_ = true;
+      return;
     case v1::CoordinatorMessage::kAddPartitions:
     case v1::CoordinatorMessage::BODY_NOT_SET:
       return;
@@ -168,10 +175,30 @@ void FakeWorker::FinishSources() {
 void FakeWorker::Heartbeat(const std::string& job, int64_t generation) {
   absl::MutexLock lock(&mutex_);
   v1::WorkerMessage message;
-  v1::JobStats* stats = message.mutable_heartbeat()->add_jobs();
-  stats->set_job(job);
-  stats->set_generation(generation);
+  message.mutable_heartbeat();
+  if (!job.empty()) {
+    v1::JobStats* stats = message.mutable_heartbeat()->add_jobs();
+    stats->set_job(job);
+    stats->set_generation(generation);
+  }
   Send(message);
+}
+
+void FakeWorker::Drain() {
+  absl::MutexLock lock(&mutex_);
+  v1::WorkerMessage message;
+  message.mutable_drain();
+  Send(message);
+}
+
+bool FakeWorker::drained() {
+  absl::MutexLock lock(&mutex_);
+  return drained_;
+}
+
+bool FakeWorker::told_to_drain() {
+  absl::MutexLock lock(&mutex_);
+  return draining_;
 }
 
 bool FakeWorker::registered() {

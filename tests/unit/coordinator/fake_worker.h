@@ -27,6 +27,7 @@ class FakeWorker {
     bool source_missing = false;  // with source_error: the topic doesn't exist
     bool stages_files = true;
     bool deploys = true;  // else it never answers
+    bool draining = false;
   };
   FakeWorker(const std::string& coordinator, const std::string& address, Behaviour behaviour);
   // The stream breaks, as when the process is killed.
@@ -44,7 +45,11 @@ class FakeWorker {
   std::map<int32_t, int64_t> restored_offsets();
   void Fail(const std::string& error, bool fatal);
   void FinishSources();
-  // Says that tasks of this generation of `job` run here.
+  // The process wants to leave.
+  void Drain();
+  bool drained();
+  bool told_to_drain();
+  // Says that tasks of this generation of `job` run here; of no job: that nothing does.
   void Heartbeat(const std::string& job, int64_t generation);
 
  private:
@@ -75,6 +80,8 @@ class FakeWorker {
   int64_t deployed_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t started_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t cancelled_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
   int published_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<int32_t, int64_t> restored_ ABSL_GUARDED_BY(mutex_);
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
