@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/address.h"
 #include "base/blob_store.h"
@@ -40,6 +41,8 @@ constexpr int kDescribeTimeoutMs = 4000;
 constexpr int kIoThreads = 4;
 // Local files of a job that has left this worker are kept so long: it may come back.
 constexpr absl::Duration kJobFilesKept = absl::Hours(1);
+// A generation waits that long for the memory of the one before it.
+constexpr absl::Duration kReleaseMax = absl::Seconds(20);
 
 KafkaReaderOptions ReaderOptions(const WorkerOptions& options, const MemoryPlan& plan) {
   KafkaReaderOptions readers{.dev_brokers = options.dev_brokers};
@@ -138,9 +141,6 @@ class WorkerImpl : public Worker, public ControlHandler {
     return link_ != nullptr && link_->connected();
   }
 
-  absl::Status failure() const override {
-    absl::MutexLock lock(&mutex_);
-    return given_up_;
   void Drain() override {
     absl::MutexLock lock(&mutex_);
     if (link_ != nullptr) link_->Drain();
@@ -151,6 +151,9 @@ class WorkerImpl : public Worker, public ControlHandler {
     return drained_ || (deployments_.empty() && (link_ == nullptr || !link_->connected()));
   }
 
+  absl::Status failure() const override {
+    absl::MutexLock lock(&mutex_);
+    return given_up_;
   }
 
   // ControlHandler, on the control thread.
@@ -191,8 +194,9 @@ class WorkerImpl : public Worker, public ControlHandler {
         Deployment::Create(std::move(spec), Parts(), entry.reporter);
     if (!made.ok()) return link_->Deployed(job, generation, made.status());
     entry.deployment = std::shared_ptr<Deployment>(*std::move(made));
-    io_->Run([this, deployment = entry.deployment] { OpenAndAnswer(*deployment); });
+    openings_[job] = {entry.deployment, absl::Now() + kReleaseMax};
     deployments_[job] = std::move(entry);
+    OpenIfFree(job);
   }
 
   void OnStart(const JobId& job, Generation generation) override {
@@ -243,10 +247,6 @@ class WorkerImpl : public Worker, public ControlHandler {
     }
   }
 
-  void OnGivenUp(const absl::Status& why) override {
-    absl::MutexLock lock(&mutex_);
-    given_up_ = why;
-  }
   void OnDrain() override {
     WEIR_LOG(kInfo, "draining: tasks move to other workers", {"address", address_});
   }
@@ -257,11 +257,20 @@ class WorkerImpl : public Worker, public ControlHandler {
     WEIR_LOG(kInfo, "drained: the process may end", {"address", address_});
   }
 
+  void OnGivenUp(const absl::Status& why) override {
+    absl::MutexLock lock(&mutex_);
+    given_up_ = why;
+  }
 
  private:
   struct Entry {
     std::shared_ptr<Deployment> deployment;  // shared with the I/O pool while it opens
     std::shared_ptr<DeploymentReporter> reporter;
+  };
+  // Waits for what older generations of the job hold.
+  struct Opening {
+    std::shared_ptr<Deployment> deployment;
+    absl::Time deadline;
   };
 
   // Keeps the state files of jobs that may come back.
@@ -301,13 +310,39 @@ class WorkerImpl : public Worker, public ControlHandler {
     return parts;
   }
 
-  void OpenAndAnswer(Deployment& deployment) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // Restores the job's tasks, unless an older generation still holds its share of the memory: two
+  // generations at once would need it twice. One that doesn't let go in time isn't waited for.
+  void OpenIfFree(const JobId& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto waiting = openings_.find(job);
+    if (waiting == openings_.end()) return;
+    if (holders_.contains(job)) {
+      if (absl::Now() < waiting->second.deadline) return;
+      WEIR_LOG(kWarning, "an older generation still holds memory", {"job", job});
+    }
+    ++holders_[job];
+    io_->Run([this, deployment = std::move(waiting->second.deployment)]() mutable {
+      OpenAndAnswer(std::move(deployment));
+    });
+    openings_.erase(waiting);
+  }
+
+  void OpenAndAnswer(std::shared_ptr<Deployment> deployment) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const JobId job = deployment->spec().job;
+    const Generation generation = deployment->spec().generation;
     absl::Status opened = Failpoint("worker.before_deploy");
-    if (opened.ok()) opened = deployment.Open();
+    if (opened.ok()) opened = deployment->Open();
     if (opened.ok()) opened = Failpoint("worker.after_deploy");
+    deployment.reset();  // retired meanwhile, it may be the last that holds it
     absl::MutexLock lock(&mutex_);
-    if (link_ == nullptr) return;
-    link_->Deployed(deployment.spec().job, deployment.spec().generation, opened);
+    Release(job);
+    if (link_ != nullptr) link_->Deployed(job, generation, opened);
+  }
+
+  void Release(const JobId& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto held = holders_.find(job);
+    if (--held->second > 0) return;
+    holders_.erase(held);
+    OpenIfFree(job);
   }
 
   Deployment* Find(const JobId& job, Generation generation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -325,7 +360,8 @@ class WorkerImpl : public Worker, public ControlHandler {
     // What it still has to say is of a fenced generation.
     if (!Mutant("skip_fence")) entry.reporter->SetLink(nullptr);
     Deployment* const raw = entry.deployment.get();
-    ++retiring_;
+    openings_.erase(job);  // only the newest generation waits there: this one
+    ++holders_[job];
     raw->Stop([this, deployment = std::move(entry.deployment), job, generation]() mutable {
       // On a slot thread, within the deployment's own call: let another thread destroy it.
       io_->Run([this, deployment = std::move(deployment), job, generation]() mutable {
@@ -335,7 +371,7 @@ class WorkerImpl : public Worker, public ControlHandler {
             absl::StrCat(options_.cache_directory, "/jobs/", job, "/", generation.value), ignored);
         absl::MutexLock lock(&mutex_);
         if (link_ != nullptr) link_->Cancelled(job, generation);
-        --retiring_;
+        Release(job);
       });
     });
   }
@@ -344,7 +380,7 @@ class WorkerImpl : public Worker, public ControlHandler {
     absl::MutexLock lock(&mutex_);
     for (auto& [job, entry] : deployments_) Retire(std::move(entry));
     deployments_.clear();
-    auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return retiring_ == 0; };
+    auto none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return holders_.empty(); };
     mutex_.Await(absl::Condition(&none));
   }
 
@@ -354,6 +390,9 @@ class WorkerImpl : public Worker, public ControlHandler {
     while (true) {
       auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ending_; };
       if (mutex_.AwaitWithTimeout(absl::Condition(&over), kHeartbeat)) return;
+      std::vector<JobId> waiting;
+      for (const auto& [job, opening] : openings_) waiting.push_back(job);
+      for (const JobId& job : waiting) OpenIfFree(job);
       std::vector<JobStats> jobs;
       for (const auto& [job, entry] : deployments_) {
         jobs.push_back({job, entry.deployment->spec().generation, entry.deployment->stats()});
@@ -373,7 +412,7 @@ class WorkerImpl : public Worker, public ControlHandler {
     looked_for_former_jobs_us_ = now;
     std::set<std::string> jobs;
     for (const auto& [job, entry] : deployments_) jobs.insert(job);
-    if (retiring_ > 0) return;
+    if (!holders_.empty()) return;
     RemoveOldFolders(JobsDirectory(), jobs, kJobFilesKept);
   }
 
@@ -401,11 +440,14 @@ class WorkerImpl : public Worker, public ControlHandler {
   mutable absl::Mutex mutex_;
   std::unique_ptr<BlobStore> blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<JobId, Entry> deployments_ ABSL_GUARDED_BY(mutex_);
-  int retiring_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<JobId, Opening> openings_ ABSL_GUARDED_BY(mutex_);
+  // Per job: deployments being retired, and ones being opened.
+  std::map<JobId, int> holders_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<CoordinatorLink> link_ ABSL_GUARDED_BY(mutex_);
   absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t looked_for_former_jobs_us_ ABSL_GUARDED_BY(mutex_) = clock_->MonotonicMicros();
+  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread heartbeat_;
 };
 
@@ -420,4 +462,3 @@ absl::StatusOr<std::unique_ptr<Worker>> StartWorker(WorkerOptions options, Clock
 }
 
 }  // namespace weir
-  bool drained_ ABSL_GUARDED_BY(mutex_) = false;
