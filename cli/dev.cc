@@ -41,6 +41,7 @@ std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
 absl::Status Serve(const DevFlags& flags) {
   HoldSignals();
   const MachineLimits machine = ReadMachineLimits();
+  BoundMemory(machine);
   WEIR_ASSIGN_OR_RETURN(const int64_t memory,
                         MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
   const std::string data = DataUri(flags.data);

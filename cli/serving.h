@@ -14,6 +14,7 @@ namespace weir {
 
 class HttpServer;
 class Metrics;
+struct MachineLimits;
 
 // SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
 void HoldSignals();
@@ -28,6 +29,9 @@ int Fail(const std::string& command, const absl::Status& status);
 
 // The blob store that --data means: a URI as it is, else an absolute path.
 std::string DataUri(const std::string& flag);
+
+// Sets the allocators up for a process whose resident set is bounded; before any thread starts.
+void BoundMemory(const MachineLimits& machine);
 
 // Bytes of `flag`'s text, or `otherwise` when it is empty.
 absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise);

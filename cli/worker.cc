@@ -63,6 +63,7 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
     return absl::InvalidArgumentError("--cache is required: a directory for disposable files");
   }
   const MachineLimits machine = ReadMachineLimits();
+  BoundMemory(machine);
   std::unique_ptr<Metrics> metrics = MakeMetrics();
   WorkerOptions options;
   options.coordinators = absl::StrSplit(coordinators, ',', absl::SkipWhitespace());
