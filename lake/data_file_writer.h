@@ -25,8 +25,16 @@ class DataFileWriter {
   // Columns by position, as ArrowSchema(schema). INVALID_ARGUMENT naming the column when a NOT NULL
   // column holds a NULL.
   virtual absl::Status Write(const arrow::RecordBatch& batch) = 0;
+  // Writes the rows that are only buffered, as a row group of their own. To be called early where
+  // memory is short; else the writer does so by itself.
+  virtual absl::Status EndRowGroup() = 0;
+  // Whether rows wait for their row group: Write keeps the batch itself until then.
+  virtual bool buffers_rows() const = 0;
   // Bytes written and buffered so far, compressed as far as known.
   virtual int64_t BytesEstimate() const = 0;
+  // The footer describes each column of each row group, and waits in memory for Close: a file of
+  // many small row groups is full before its bytes say so.
+  virtual bool FooterIsLarge() const = 0;
   // Completes the file, fsyncs it and its directory.
   virtual absl::StatusOr<DataFile> Close() = 0;
 };

@@ -24,8 +24,11 @@ namespace weir {
 namespace {
 
 // A row group ends at about this many bytes as Arrow holds them; encoded and compressed it is
-// smaller, and it is what the writer keeps in memory.
+// smaller. Its rows wait as they came and are then encoded a column at a time: encoders of all
+// columns at once hold a page and a dictionary each, 80 MiB for a table of 28 columns (tried).
 constexpr int64_t kRowGroupBytes = int64_t{32} << 20;
+// About 300 bytes each.
+constexpr int64_t kFooterChunksMax = 8192;
 constexpr int64_t kRowGroupRows = int64_t{4} << 20;
 
 class ParquetDataFile : public DataFileWriter {
@@ -56,14 +59,36 @@ class ParquetDataFile : public DataFileWriter {
   }
 
   absl::Status Write(const arrow::RecordBatch& batch) override {
+    WEIR_RETURN_IF_ERROR(Failpoint("lake.before_data_file_write"));
     WEIR_RETURN_IF_ERROR(CheckBatch(batch));
-    if (group_bytes_ >= kRowGroupBytes) WEIR_RETURN_IF_ERROR(EndRowGroup());
     auto renamed = arrow::RecordBatch::Make(arrow_schema_, batch.num_rows(), batch.columns());
     if (Mutant("drop_row") && renamed->num_rows() > 1) renamed = renamed->Slice(1);
-    WEIR_RETURN_IF_ERROR(Failed("writing", writer_->WriteRecordBatch(*renamed)));
     stats_.Add(*renamed);
+    group_rows_ += renamed->num_rows();
+    group_.push_back(std::move(renamed));
     group_bytes_ += arrow::util::ReferencedBufferSize(batch).ValueOr(0);
+    const bool full = group_bytes_ >= kRowGroupBytes || group_rows_ >= kRowGroupRows;
+    return full ? EndRowGroup() : absl::OkStatus();
+  }
+
+  absl::Status EndRowGroup() override {
+    if (group_.empty()) return absl::OkStatus();
+    const int64_t before = stream_->Tell().ValueOr(0);
+    auto table = arrow::Table::FromRecordBatches(arrow_schema_, std::exchange(group_, {}));
+    WEIR_RETURN_IF_ERROR(Failed("writing", table.status()));
+    WEIR_RETURN_IF_ERROR(Failed("writing", writer_->WriteTable(**table, group_rows_)));
+    const int64_t after = stream_->Tell().ValueOr(0);
+    if (group_bytes_ > 0)
+      ratio_ = std::min(1.0, static_cast<double>(after - before) / group_bytes_);
+    group_bytes_ = group_rows_ = 0;
+    ++row_groups_;
     return absl::OkStatus();
+  }
+
+  bool buffers_rows() const override { return !group_.empty(); }
+
+  bool FooterIsLarge() const override {
+    return row_groups_ * std::max(1, schema_.size()) >= kFooterChunksMax;
   }
 
   int64_t BytesEstimate() const override {
@@ -73,6 +98,7 @@ class ParquetDataFile : public DataFileWriter {
 
   absl::StatusOr<DataFile> Close() override {
     WEIR_RETURN_IF_ERROR(Failpoint("lake.before_data_file_close"));
+    WEIR_RETURN_IF_ERROR(EndRowGroup());
     WEIR_RETURN_IF_ERROR(Failed("closing", writer_->Close()));
     if (fsync(stream_->file_descriptor()) != 0) return ErrnoError(errno, "syncing", path_);
     struct stat info;
@@ -125,16 +151,6 @@ class ParquetDataFile : public DataFileWriter {
     return absl::OkStatus();
   }
 
-  absl::Status EndRowGroup() {
-    const auto before = stream_->Tell();
-    WEIR_RETURN_IF_ERROR(Failed("writing", writer_->NewBufferedRowGroup()));
-    const auto after = stream_->Tell();
-    if (before.ok() && after.ok())
-      ratio_ = std::min(1.0, static_cast<double>(*after - *before) / group_bytes_);
-    group_bytes_ = 0;
-    return absl::OkStatus();
-  }
-
   // Arrow's error with the path, and the system's reason where there was one.
   absl::Status Failed(const char* what, const arrow::Status& status) const {
     if (status.ok()) return absl::OkStatus();
@@ -151,8 +167,11 @@ class ParquetDataFile : public DataFileWriter {
   FileStats stats_;
   std::shared_ptr<arrow::io::FileOutputStream> stream_;  // shared: so Arrow's writer wants it
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
-  int64_t group_bytes_ = 0;  // Arrow bytes in the open row group
-  double ratio_ = 1.0;       // written per Arrow byte, by the last row group
+  arrow::RecordBatchVector group_;  // rows of the next row group
+  int64_t group_bytes_ = 0;         // as Arrow holds them
+  int64_t group_rows_ = 0;
+  int64_t row_groups_ = 0;
+  double ratio_ = 1.0;  // written per Arrow byte, by the last row group
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <arrow/record_batch.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/io_pool.h"
+#include "base/memory_budget.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
@@ -39,21 +41,35 @@ struct Item {
 }  // namespace
 
 struct FileStager::State {
-  State(IoPool* io_pool, Random* r, const std::string& path, const Schema& s, int64_t bytes_max)
-      : io(io_pool), random(r), table_path(path), schema(s), file_bytes_max(bytes_max) {}
+  State(IoPool* io_pool, Random* r, MemoryBudget* budget, const std::string& path, const Schema& s,
+        int64_t bytes_max)
+      : io(io_pool),
+        random(r),
+        memory(budget),
+        table_path(path),
+        schema(s),
+        file_bytes_max(bytes_max) {
+    if (memory != nullptr) memory->AddOwners(1);
+  }
+  ~State() {
+    Hold(-held_bytes);
+    if (memory != nullptr) memory->AddOwners(-1);
+  }
 
   IoPool* const io;
   Random* const random;
+  MemoryBudget* const memory;
   const std::string table_path;
   const Schema schema;
   const int64_t file_bytes_max;
-  std::atomic<int64_t> queued_bytes{0};
+  std::atomic<int64_t> held_bytes{0};
   std::atomic<bool> dropped{false};  // the stager is gone
 
   // Held while writing, by one thread of the pool; taken before `mutex`.
   absl::Mutex writing ABSL_ACQUIRED_BEFORE(mutex);
   std::unique_ptr<DataFileWriter> open_file ABSL_GUARDED_BY(writing);
   std::vector<DataFile> closed ABSL_GUARDED_BY(writing);
+  int64_t group_bytes ABSL_GUARDED_BY(writing) = 0;  // held by the open file's next row group
 
   // Held for moments.
   absl::Mutex mutex;
@@ -61,29 +77,49 @@ struct FileStager::State {
   bool scheduled ABSL_GUARDED_BY(mutex) = false;  // a turn is queued on the pool or running
   absl::Status error ABSL_GUARDED_BY(mutex);
 
-  static void Schedule(const std::shared_ptr<State>& state) ABSL_LOCKS_EXCLUDED(mutex);
+  void Hold(int64_t bytes) {
+    held_bytes += bytes;
+    if (memory != nullptr) memory->Take(bytes);
+  }
+  int64_t Share() const {
+    return memory == nullptr ? kSinkBytesMax : std::min(kSinkBytesMax, memory->fair_share());
+  }
+  static void Schedule(const std::shared_ptr<State>& state, bool even_without_rows = false)
+      ABSL_LOCKS_EXCLUDED(mutex);
   static void Turn(const std::shared_ptr<State>& state) ABSL_LOCKS_EXCLUDED(writing);
   void Push(Item item) ABSL_LOCKS_EXCLUDED(mutex);
   std::optional<Item> Pop() ABSL_LOCKS_EXCLUDED(mutex);
   absl::Status Error() ABSL_LOCKS_EXCLUDED(mutex);
   void Do(Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
-  absl::Status Write(const arrow::RecordBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
+  void Fail(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
+  absl::Status Append(const arrow::RecordBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
+  absl::Status KeepToShare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
   absl::Status CloseFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
+  void ReleaseRowGroup() ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing);
   absl::StatusOr<std::vector<DataFile>> Finish(CutResult* cut) ABSL_LOCKS_EXCLUDED(writing);
 };
 
-FileStager::FileStager(IoPool* io, Random* random, const std::string& table_path,
-                       const Schema& schema, int64_t file_bytes_max)
-    : state_(std::make_shared<State>(io, random, table_path, schema, file_bytes_max)) {}
+FileStager::FileStager(IoPool* io, Random* random, MemoryBudget* memory,
+                       const std::string& table_path, const Schema& schema, int64_t file_bytes_max)
+    : state_(std::make_shared<State>(io, random, memory, table_path, schema, file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
 
-int64_t FileStager::queued_bytes() const { return state_->queued_bytes.load(); }
+int64_t FileStager::held_bytes() const { return state_->held_bytes.load(); }
+
+bool FileStager::full() const {
+  const int64_t held = state_->held_bytes.load();
+  if (held == 0 || held < state_->Share()) return false;
+  // The share may have shrunk since the last batch: then only a turn without one ends the group.
+  State::Schedule(state_, /*even_without_rows=*/true);
+  return true;
+}
+
 absl::Status FileStager::status() const { return state_->Error(); }
 
 void FileStager::Add(std::shared_ptr<arrow::RecordBatch> batch, int64_t bytes) {
   added_since_cut_ = true;
-  state_->queued_bytes += bytes;
+  state_->Hold(bytes);
   state_->Push({std::move(batch), bytes, nullptr});
   State::Schedule(state_);
 }
@@ -114,10 +150,10 @@ absl::Status FileStager::State::Error() {
   return error;
 }
 
-void FileStager::State::Schedule(const std::shared_ptr<State>& state) {
+void FileStager::State::Schedule(const std::shared_ptr<State>& state, bool even_without_rows) {
   {
     absl::MutexLock lock(&state->mutex);
-    if (state->scheduled || state->queue.empty()) return;
+    if (state->scheduled || (state->queue.empty() && !even_without_rows)) return;
     state->scheduled = true;
   }
   state->io->Run([state] { Turn(state); });
@@ -131,6 +167,7 @@ void FileStager::State::Turn(const std::shared_ptr<State>& state) {
       if (!item) break;
       state->Do(*std::move(item));
     }
+    if (absl::Status status = state->KeepToShare(); !status.ok()) state->Fail(status);
   }
   {
     absl::MutexLock lock(&state->mutex);
@@ -143,36 +180,55 @@ void FileStager::State::Do(Item item) {
   absl::Status status = Error();
   // A cut behind dropped rows must never look whole.
   if (status.ok() && dropped) status = absl::CancelledError("the task was stopped");
-  if (status.ok() && item.batch != nullptr) status = Write(*item.batch);
-  if (status.ok() && item.cut != nullptr) status = CloseFile();
-  queued_bytes -= item.bytes;
-  if (!status.ok()) {
-    absl::MutexLock lock(&mutex);
-    error = status;
+  if (item.batch != nullptr) {
+    group_bytes += item.bytes;
+    if (status.ok()) status = Append(*item.batch);
   }
+  if (status.ok() && item.cut != nullptr) status = CloseFile();
+  if (!status.ok()) Fail(status);
   if (item.cut == nullptr) return;
   item.cut->status = status;
   item.cut->files = std::exchange(closed, {});
   item.cut->done = true;
 }
 
-absl::Status FileStager::State::Write(const arrow::RecordBatch& batch) {
+void FileStager::State::Fail(const absl::Status& status) {
+  open_file = nullptr;  // nothing will end what it buffers
+  ReleaseRowGroup();
+  absl::MutexLock lock(&mutex);
+  error = status;
+}
+
+absl::Status FileStager::State::Append(const arrow::RecordBatch& batch) {
   if (open_file == nullptr) {
     // Random from the first character on: stores that partition by prefix spread them.
     const std::string name = absl::StrCat(MakeUuid(*random), ".parquet");
     WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(table_path, name, schema));
   }
   WEIR_RETURN_IF_ERROR(open_file->Write(batch));
-  return open_file->BytesEstimate() < file_bytes_max ? absl::OkStatus() : CloseFile();
+  WEIR_RETURN_IF_ERROR(KeepToShare());
+  const bool full = open_file->BytesEstimate() >= file_bytes_max || open_file->FooterIsLarge();
+  return full ? CloseFile() : absl::OkStatus();
+}
+
+// Half of the share is for rows that come while a row group is encoded.
+absl::Status FileStager::State::KeepToShare() {
+  if (open_file == nullptr) return absl::OkStatus();
+  if (group_bytes >= Share() / 2) WEIR_RETURN_IF_ERROR(open_file->EndRowGroup());
+  if (!open_file->buffers_rows()) ReleaseRowGroup();
+  return absl::OkStatus();
 }
 
 absl::Status FileStager::State::CloseFile() {
   if (open_file == nullptr) return absl::OkStatus();
   WEIR_ASSIGN_OR_RETURN(DataFile file, open_file->Close());
   open_file = nullptr;
+  ReleaseRowGroup();
   closed.push_back(std::move(file));
   return absl::OkStatus();
 }
+
+void FileStager::State::ReleaseRowGroup() { Hold(-std::exchange(group_bytes, 0)); }
 
 // Items leave the queue under `writing` only: once it is held, the cut is either done or still to
 // come.

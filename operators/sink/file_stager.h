@@ -17,10 +17,18 @@
 namespace weir {
 
 class IoPool;
+class MemoryBudget;
 class Random;
+
+// A stager never holds more than this and one batch, however large its share.
+inline constexpr int64_t kSinkBytesMax = int64_t{64} << 20;
 
 // Writes batches in the order they were added, into files that roll at `file_bytes_max` and end at
 // each Cut.
+//
+// Every byte added counts in `memory` until the row group that holds it is written. The fair share
+// of it bounds the row group, so that many open files mean small row groups, not more memory; what
+// lies in `memory` beyond is the caller's to hold back (full()).
 //
 // One thread (the slot's) makes all calls but those of the functions that Cut returns. Not a
 // Strand: a function that waited on the pool for work queued on the same pool could wait for
@@ -30,17 +38,19 @@ class Random;
 // behind, referenced by nothing.
 class FileStager {
  public:
-  // `io` and `random` outlive the stager and the work it queued.
-  FileStager(IoPool* io, Random* random, const std::string& table_path, const Schema& schema,
-             int64_t file_bytes_max);
+  // `io`, `random` and `memory` (may be null) outlive the stager and the work it queued.
+  FileStager(IoPool* io, Random* random, MemoryBudget* memory, const std::string& table_path,
+             const Schema& schema, int64_t file_bytes_max);
   ~FileStager();
   FileStager(const FileStager&) = delete;
   FileStager& operator=(const FileStager&) = delete;
 
   // Columns by position, as ArrowSchema(schema). `bytes`: what the batch holds in memory.
   void Add(std::shared_ptr<arrow::RecordBatch> batch, int64_t bytes);
-  // Bytes added and not yet handed to a file.
-  int64_t queued_bytes() const;
+  // Bytes added and not yet written.
+  int64_t held_bytes() const;
+  // Holds its share: nothing more should be added. Passes by itself, as rows are written.
+  bool full() const;
   // The first error of a write; everything added since is dropped.
   absl::Status status() const;
 

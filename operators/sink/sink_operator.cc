@@ -1,9 +1,11 @@
 #include "operators/sink/sink_operator.h"
 
 #include <arrow/api.h>
+#include <arrow/util/byte_size.h>
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,9 @@
 
 namespace weir {
 namespace {
+
+// Rows that keep more than this times their own bytes alive are copied.
+constexpr int64_t kPinnedFactor = 2;
 
 // "window_start=2026-01-01 00:00:00, event_type=null, ..."
 std::string DescribeRow(const arrow::RecordBatch& batch, const Schema& schema, int64_t row) {
@@ -50,7 +55,7 @@ class SinkOperator : public Operator {
   absl::Status Drain(Output&) override { return absl::OkStatus(); }
   void Published(CheckpointId) override {}
   Footprint StateFootprint() const override { return {}; }
-  bool Blocked() const override { return stager_->queued_bytes() > kSinkQueueBytesMax; }
+  bool Blocked() const override { return stager_->full(); }
 
  private:
   // Of one input: whose rows they are.
@@ -77,8 +82,8 @@ absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestor
   context_ = context;
   for (int c = 0; c < sink_.schema.size(); ++c)
     if (!sink_.schema.columns[c].nullable) not_null_.push_back(c);
-  stager_ = std::make_unique<FileStager>(context_.io, context_.random, sink_.path, sink_.schema,
-                                         kDataFileBytesMax);
+  stager_ = std::make_unique<FileStager>(context_.io, context_.random, context_.sink_memory,
+                                         sink_.path, sink_.schema, kDataFileBytesMax);
   const VertexSpec& vertex = context_.plan->vertices[context_.task.vertex];
   if (!vertex.has_source() || sink_.role != SinkRole::kMain) return absl::OkStatus();
   for (const OperatorInput& input : spec_.inputs) {
@@ -120,7 +125,16 @@ absl::Status SinkOperator::Process(int input, Batch batch, Output& out) {
   const int64_t rows = batch.num_rows();
   if (rows == 0) return absl::OkStatus();
   if (!sources_.empty()) sources_[input].account->used += rows;
-  const int64_t bytes = batch.ByteSize();
+  int64_t bytes = arrow::util::TotalBufferSize(*batch.columns);
+  if (bytes > kPinnedFactor * batch.ByteSize()) {
+    // A few rows of a batch: as a slice they would keep all of it while they wait.
+    std::vector<uint32_t> all(rows);
+    std::iota(all.begin(), all.end(), 0);
+    arrow::ArrayVector columns;
+    for (const auto& column : batch.columns->columns()) columns.push_back(TakeArray(column, all));
+    batch.columns = arrow::RecordBatch::Make(batch.columns->schema(), rows, std::move(columns));
+    bytes = batch.ByteSize();
+  }
   stager_->Add(std::move(batch.columns), bytes);
   return absl::OkStatus();
 }

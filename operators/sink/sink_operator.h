@@ -2,18 +2,14 @@
 #ifndef WEIR_OPERATORS_SINK_SINK_OPERATOR_H_
 #define WEIR_OPERATORS_SINK_SINK_OPERATOR_H_
 
-#include <cstdint>
 #include <memory>
 
 #include "operators/operator.h"
 
 namespace weir {
 
-// Rows that wait to be written; the task is told to pause above it.
-inline constexpr int64_t kSinkQueueBytesMax = int64_t{32} << 20;
-
 // spec.op is a SinkOp. Takes rows of all its inputs, appends only, columns by position as in the
-// table's schema.
+// table's schema. Blocked while rows that wait to be written fill its share of the worker's memory.
 //
 // Source side (rows that no aggregate has seen): each row written counts as used by the INSERT of
 // its input, and a NULL for a NOT NULL column makes the row bad. Above an aggregate the owner has

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "base/io_pool.h"
+#include "base/memory_budget.h"
 #include "base/random.h"
 #include "tests/fakes/temporary_directory.h"
 
@@ -52,8 +53,9 @@ class HeldPool : public IoPool {
 
 class FileStagerTest : public testing::Test {
  protected:
-  FileStager NewStager(IoPool* io, int64_t file_bytes_max = int64_t{1} << 30) {
-    return FileStager(io, random_.get(), table_, kSchema, file_bytes_max);
+  FileStager NewStager(IoPool* io, int64_t file_bytes_max = int64_t{1} << 30,
+                       MemoryBudget* memory = nullptr) {
+    return FileStager(io, random_.get(), memory, table_, kSchema, file_bytes_max);
   }
   std::vector<int64_t> Read(const DataFile& file) const {
     std::unique_ptr<parquet::arrow::FileReader> reader =
@@ -105,10 +107,12 @@ TEST_F(FileStagerTest, CountsWhatWaits) {
   FileStager stager = NewStager(&pool);
   stager.Add(Numbers({1}), 100);
   stager.Add(Numbers({2}), 200);
-  EXPECT_EQ(stager.queued_bytes(), 300);
+  EXPECT_EQ(stager.held_bytes(), 300);
   EXPECT_EQ(pool.size(), 1u);
   pool.RunAll();
-  EXPECT_EQ(stager.queued_bytes(), 0);
+  EXPECT_EQ(stager.held_bytes(), 300);  // in the open row group
+  ASSERT_TRUE(stager.Cut()().ok());
+  EXPECT_EQ(stager.held_bytes(), 0);
 }
 
 TEST_F(FileStagerTest, AFinishDoesWhatThePoolHasNotCome) {
@@ -122,9 +126,9 @@ TEST_F(FileStagerTest, AFinishDoesWhatThePoolHasNotCome) {
   const auto first_files = first();
   ASSERT_TRUE(first_files.ok()) << first_files.status();
   EXPECT_THAT(Read(first_files->at(0)), ElementsAre(1));
-  EXPECT_EQ(stager.queued_bytes(), 16);
+  EXPECT_EQ(stager.held_bytes(), 16);
   pool.RunAll();
-  EXPECT_EQ(stager.queued_bytes(), 0);
+  EXPECT_EQ(stager.held_bytes(), 8);
   const auto second_files = second();
   ASSERT_TRUE(second_files.ok());
   EXPECT_THAT(Read(second_files->at(0)), ElementsAre(2));
@@ -181,6 +185,74 @@ TEST_F(FileStagerTest, FilesRoll) {
   EXPECT_THAT(names, SizeIs(10));
 }
 
+int RowGroups(const std::string& path) {
+  return parquet::ParquetFileReader::OpenFile(path)->metadata()->num_row_groups();
+}
+
+TEST_F(FileStagerTest, RowGroupsEndAtHalfTheShare) {
+  MemoryBudget memory(2'000'000);
+  FileStager stager = NewStager(inline_.get(), int64_t{1} << 30, &memory);
+  FileStager other = NewStager(inline_.get(), int64_t{1} << 30, &memory);
+  int64_t most = 0;
+  for (int i = 0; i < 20; ++i) {
+    stager.Add(Numbers(std::vector<int64_t>(10'000, i)), 100'000);
+    most = std::max(most, memory.used());
+    EXPECT_FALSE(stager.full());
+  }
+  EXPECT_EQ(most, 400'000);  // the fifth ends the group
+  const auto files = stager.Cut()();
+  ASSERT_TRUE(files.ok()) << files.status();
+  ASSERT_THAT(*files, SizeIs(1));
+  EXPECT_EQ(RowGroups(table_ + "/" + files->at(0).path), 4);
+  EXPECT_EQ(Read(files->at(0)).size(), 200'000u);
+  EXPECT_EQ(memory.used(), 0);
+}
+
+TEST_F(FileStagerTest, ABatchLargerThanTheShareIsWrittenAtOnce) {
+  MemoryBudget memory(1'000);
+  HeldPool pool;
+  FileStager stager = NewStager(&pool, int64_t{1} << 30, &memory);
+  EXPECT_FALSE(stager.full());
+  stager.Add(Numbers(std::vector<int64_t>(10'000, 1)), 80'000);
+  EXPECT_TRUE(stager.full());
+  EXPECT_EQ(memory.used(), 80'000);
+  pool.RunAll();
+  EXPECT_FALSE(stager.full());
+  EXPECT_EQ(memory.used(), 0);
+}
+
+// Else a task that waits for room would wait for a barrier that waits behind it.
+TEST_F(FileStagerTest, AShareThatShrinksFreesTheRowGroup) {
+  MemoryBudget memory(1'000'000);
+  HeldPool pool;
+  FileStager stager = NewStager(&pool, int64_t{1} << 30, &memory);
+  stager.Add(Numbers(std::vector<int64_t>(10'000, 1)), 400'000);
+  pool.RunAll();
+  EXPECT_FALSE(stager.full());
+  EXPECT_EQ(memory.used(), 400'000);
+  memory.AddOwners(2);
+  EXPECT_TRUE(stager.full());
+  pool.RunAll();
+  EXPECT_FALSE(stager.full());
+  EXPECT_EQ(memory.used(), 0);
+  memory.AddOwners(-2);
+}
+
+TEST_F(FileStagerTest, AStagerThatGoesGivesBackWhatItHeld) {
+  MemoryBudget memory(1'000'000);
+  HeldPool pool;
+  {
+    FileStager stager = NewStager(&pool, int64_t{1} << 30, &memory);
+    stager.Add(Numbers({1}), 100'000);
+    pool.RunAll();
+    stager.Add(Numbers({2}), 100'000);
+    EXPECT_EQ(memory.used(), 200'000);
+  }
+  pool.RunAll();  // what was queued goes with the last of its work
+  EXPECT_EQ(memory.used(), 0);
+  EXPECT_EQ(memory.fair_share(), 1'000'000);
+}
+
 TEST_F(FileStagerTest, AnErrorStays) {
   std::ofstream(table_) << "a file in the way";
   FileStager stager = NewStager(inline_.get());
@@ -191,7 +263,7 @@ TEST_F(FileStagerTest, AnErrorStays) {
   stager.Add(Numbers({2}), 8);
   EXPECT_EQ(cut().status(), stager.status());
   EXPECT_EQ(stager.Cut()().status(), stager.status());
-  EXPECT_EQ(stager.queued_bytes(), 0);
+  EXPECT_EQ(stager.held_bytes(), 0);
   EXPECT_FALSE(std::filesystem::exists(table_));
 }
 

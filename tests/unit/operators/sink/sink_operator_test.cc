@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/io_pool.h"
+#include "base/memory_budget.h"
 #include "base/random.h"
 #include "operators/bad_rows.h"
 #include "tests/fakes/fake_clock.h"
@@ -229,6 +230,22 @@ TEST_F(SinkOperatorTest, AWriteErrorNamesThePath) {
   }
 }
 
+// A filter that leaves a row of each batch hands over slices of whole batches.
+TEST_F(SinkOperatorTest, AFewRowsDoNotKeepTheirBatch) {
+  Open(true);
+  MemoryBudget memory(64 << 20);
+  context_.sink_memory = &memory;
+  operator_ = MakeSinkOperator(plan_.vertices[0].operators.back(), plan_);
+  ASSERT_TRUE(operator_->Open(context_, {}).ok());
+  const Batch whole = Rows(std::vector<int64_t>(8192, 1), true);
+  ASSERT_TRUE(operator_->Process(0, TakeRows(whole, {17}), out_).ok());
+  EXPECT_LT(memory.used(), 1000);
+  EXPECT_GT(memory.used(), 0);
+  ASSERT_TRUE(operator_->Process(0, whole, out_).ok());
+  EXPECT_GE(memory.used(), whole.ByteSize());
+  operator_ = nullptr;
+}
+
 // Takes work and never runs it: a disk that hangs.
 class StuckPool : public IoPool {
  public:
@@ -238,18 +255,22 @@ class StuckPool : public IoPool {
 TEST_F(SinkOperatorTest, IsBlockedWhileTooMuchWaits) {
   StuckPool stuck;
   Open(true);
+  MemoryBudget memory(4 << 20);
   context_.io = &stuck;
+  context_.sink_memory = &memory;
   operator_ = MakeSinkOperator(plan_.vertices[0].operators.back(), plan_);
   ASSERT_TRUE(operator_->Open(context_, {}).ok());
   EXPECT_FALSE(operator_->Blocked());
   const Batch batch = Rows(std::vector<int64_t>(8192, 1), true);
   int64_t bytes = 0;
   while (!operator_->Blocked()) {
-    ASSERT_LE(bytes, kSinkQueueBytesMax);
+    ASSERT_LE(bytes, memory.limit());
     ASSERT_TRUE(operator_->Process(0, batch, out_).ok());
     bytes += batch.ByteSize();
   }
-  EXPECT_GT(bytes, kSinkQueueBytesMax);
+  EXPECT_GE(bytes, memory.limit());
+  EXPECT_GE(memory.used(), bytes);
+  operator_ = nullptr;
 }
 
 }  // namespace
