@@ -77,6 +77,7 @@ struct OperatorContext {
   MemoryBudget* store_memory = nullptr;
   MemoryBudget* partial_memory = nullptr;
   MemoryBudget* sink_memory = nullptr;
+  int64_t batch_bytes = int64_t{4} << 20;  // of records that a source reads for one batch, about
   BlobStore* blobs = nullptr;   // the cluster's store; a job's files are under "jobs/<job>/"
   std::string cache_directory;  // local, of this job, generation and task; exists; disposable
   // Local, of this job, kept over generations and restarts of the process; exists. State files that

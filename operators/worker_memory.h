@@ -16,11 +16,11 @@
 
 namespace weir {
 
-// Bytes. They add up to the total.
+// Bytes. The parts add up to the total.
 struct MemoryPlan {
   int64_t total = 0;
   // Binary, threads, gRPC, the batch that each slot has at hand, and what allocators keep: not
-  // counted while running, but measured (docs/reliability.md) and set aside.
+  // counted while running, but measured (docs/memory.md) and set aside.
   int64_t process = 0;
   int64_t state = 0;     // tables of keyed state, and copies of them on their way to disk
   int64_t store = 0;     // RocksDB: block cache with memtables, index and filter blocks in it
@@ -28,6 +28,8 @@ struct MemoryPlan {
   int64_t source = 0;    // records fetched ahead, by librdkafka
   int64_t exchange = 0;  // rows in channels between tasks, sent and not yet taken in
   int64_t sink = 0;      // rows queued for files, and open row groups
+  // No part: about what a source task reads at once, so that batches fit the memory.
+  int64_t batch = 0;
 };
 
 // What is set aside for the process and the least that each part can work with, by slots.

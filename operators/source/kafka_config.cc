@@ -33,9 +33,13 @@ constexpr std::array<std::string_view, 12> kAllowedProperties = {
 constexpr std::array<std::string_view, 3> kAllowedMechanisms = {"PLAIN", "SCRAM-SHA-256",
                                                                 "SCRAM-SHA-512"};
 
-// What librdkafka allocates for one queued record besides its bytes.
-constexpr int64_t kRecordOverheadBytes = 350;
 constexpr int64_t kTypicalRecordBytes = 200;
+// Responses must fit the cache: larger ones cost nearly twice the CPU.
+constexpr int64_t kResponseBytesMax = 1 << 20;
+// Smaller ones are all round trip.
+constexpr int64_t kResponseBytesMin = 128 << 10;
+constexpr int64_t kFetchBytesMin = 8 << 10;
+constexpr int64_t kQueuedBytesMin = 8 << 10;
 
 absl::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
   char error[512];
@@ -90,9 +94,17 @@ absl::StatusOr<std::string> ResolveBrokers(const KafkaSpec& spec, const std::str
 PrefetchLimits PrefetchLimitsFor(int64_t prefetch_bytes, int partitions) {
   int64_t share = prefetch_bytes / std::max(partitions, 1);
   PrefetchLimits limits;
-  limits.records = std::max<int64_t>(share / (kTypicalRecordBytes + kRecordOverheadBytes), 1000);
-  limits.kbytes = std::max<int64_t>(share / 1024, 1024);
+  // Half for what waits, half for the fetch that comes on top of a queue just below its limit.
+  const int64_t queued = share / 2;
+  limits.records = std::max(queued, kQueuedBytesMin) / (kTypicalRecordBytes + kRecordOverheadBytes);
+  limits.kbytes = std::max(queued, kQueuedBytesMin) / 1024;
+  limits.fetch_bytes = std::clamp(share / 4, kFetchBytesMin, kResponseBytesMax);
+  limits.response_bytes = std::clamp(prefetch_bytes / 8, kResponseBytesMin, kResponseBytesMax);
   return limits;
+}
+
+int64_t LeastPrefetchBytes(int partitions) {
+  return std::max(partitions * 2 * std::max(kQueuedBytesMin, kFetchBytesMin), kResponseBytesMin);
 }
 
 absl::StatusOr<KafkaConf> MakeKafkaConf(const KafkaSpec& spec, const KafkaReaderOptions& options,
@@ -111,9 +123,10 @@ absl::StatusOr<KafkaConf> MakeKafkaConf(const KafkaSpec& spec, const KafkaReader
       {"isolation.level", "read_committed"},
       {"enable.partition.eof", "true"},
       {"check.crcs", "true"},
-      // Responses must fit the cache: larger ones cost nearly twice the CPU.
-      {"fetch.max.bytes", "1048576"},
-      {"max.partition.fetch.bytes", "1048576"},
+      // May not be above the next one; it serves producers.
+      {"message.max.bytes", absl::StrCat(kResponseBytesMin)},
+      {"fetch.max.bytes", absl::StrCat(limits.response_bytes)},
+      {"max.partition.fetch.bytes", absl::StrCat(limits.fetch_bytes)},
       {"fetch.wait.max.ms", mock ? "5" : "100"},
       {"fetch.error.backoff.ms", "100"},
       {"queued.min.messages", absl::StrCat(std::min<int64_t>(limits.records, 10'000'000))},

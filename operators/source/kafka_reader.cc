@@ -7,8 +7,10 @@
 #include "absl/strings/str_join.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory_budget.h"
 #include "base/status_macros.h"
 #include "librdkafka/rdkafka.h"
+#include "operators/bad_rows.h"
 #include "operators/source/kafka_stats.h"
 
 namespace weir {
@@ -74,7 +76,10 @@ struct KafkaReader::Collector {
 };
 
 KafkaReader::KafkaReader(KafkaSpec spec, KafkaReaderOptions options, Clock* clock)
-    : spec_(std::move(spec)), options_(std::move(options)), clock_(clock) {}
+    : spec_(std::move(spec)),
+      options_(std::move(options)),
+      clock_(clock),
+      memory_(options_.memory) {}
 
 KafkaReader::~KafkaReader() {
   if (client_ == nullptr) return;
@@ -103,7 +108,9 @@ absl::Status KafkaReader::Assign(int32_t partition, int64_t next_offset) {
 }
 
 absl::Status KafkaReader::Start() {
-  limits_ = PrefetchLimitsFor(options_.prefetch_bytes, static_cast<int>(partitions_.size()));
+  const int partitions = static_cast<int>(partitions_.size());
+  WEIR_ASSIGN_OR_RETURN(const int64_t prefetch, ReservePrefetch(partitions));
+  limits_ = PrefetchLimitsFor(prefetch, partitions);
   WEIR_ASSIGN_OR_RETURN(KafkaConf conf, MakeKafkaConf(spec_, options_, limits_));
   rd_kafka_conf_set_opaque(conf.get(), this);
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
@@ -138,6 +145,25 @@ absl::Status KafkaReader::Start() {
     WEIR_RETURN_IF_ERROR(StartPartition(number, partition.get()));
   }
   return absl::OkStatus();
+}
+
+// Librdkafka's limits are fixed for its client's life, so the reader keeps what it takes; half of
+// what is there is left for readers to come.
+absl::StatusOr<int64_t> KafkaReader::ReservePrefetch(int partitions) {
+  const MemoryBudget* const all = options_.memory;
+  if (all == nullptr) return options_.prefetch_bytes;
+  const int64_t least = LeastPrefetchBytes(partitions);
+  const int64_t left = all->limit() - all->used();
+  int64_t wanted = std::min({options_.prefetch_bytes, all->fair_share() / 2, left / 2});
+  wanted = std::max(wanted, least);
+  if (memory_.Resize(wanted) || memory_.Resize(wanted = least)) return wanted;
+  constexpr int64_t kMiB = 1 << 20;
+  return FatalError(
+      absl::StrCat("reading ", partitions, " partitions of topic '", spec_.topic, "' needs ",
+                   least / kMiB + 1, " MiB for records fetched ahead, and of the ",
+                   all->limit() / kMiB, " MiB that this worker has for that, ", left / kMiB,
+                   " are left; give the workers ", (all->used() + least) * 100 / all->limit() - 99,
+                   " % more memory (--memory), or spread the job over more of them"));
 }
 
 absl::Status KafkaReader::StartPartition(int32_t number, Partition* partition) {

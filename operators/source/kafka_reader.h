@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "base/memory_share.h"
 #include "operators/source/kafka_config.h"
 #include "operators/source/partition_reader.h"
 
@@ -67,6 +68,7 @@ class KafkaReader : public PartitionReader {
   struct Collector;
 
   absl::Status Start();
+  absl::StatusOr<int64_t> ReservePrefetch(int partitions);
   absl::Status StartPartition(int32_t number, Partition* partition);
   // Runs callbacks that wait: errors, statistics.
   void ServeEvents();
@@ -91,6 +93,7 @@ class KafkaReader : public PartitionReader {
   PrefetchLimits limits_;
   std::map<int32_t, std::unique_ptr<Partition>> partitions_;
   int64_t last_poke_us_ = 0;
+  MemoryShare memory_;  // reserved for fetching ahead
 
   // Brokers. All are believed away after an error that says so, or some statistics in a row without
   // one that is up.

@@ -20,7 +20,6 @@
 namespace weir {
 namespace {
 
-constexpr int64_t kPollBytes = 4 << 20;
 // A longer time between two polls says that the task was held up, not that partitions are silent.
 constexpr int64_t kLongestGapUs = 100'000;
 
@@ -166,7 +165,7 @@ absl::StatusOr<bool> KafkaSource::ReadOne(Partition* partition, EventTime latest
     return false;
   }
   absl::StatusOr<PartitionReader::Polled> polled =
-      reader_->Poll(partition->number, kBatchRows, kPollBytes);
+      reader_->Poll(partition->number, kBatchRows, context_->batch_bytes);
   if (!polled.ok()) return ReaderError(polled.status());
   int64_t position = polled->position;
   if (partition->stop_offset >= 0) {

@@ -31,6 +31,9 @@ constexpr double kProbeDistinct = 0.95;
 // Tables never take more than this, whatever the worker's memory: past the caches, flushing earlier
 // costs little.
 constexpr int64_t kMemoryMax = int64_t{256} << 20;
+// A drain sends all tables in one step, whatever the channels hold: partials take about half of
+// what their groups took. In halves of the tables' bytes.
+constexpr int64_t kWayOut = 3;
 // A set of distinct values larger than this leaves in pieces, so that frames stay small.
 constexpr int64_t kSetBytesMax = 64 << 10;
 // Rows looked up and then aggregated at once: their groups stay in the first-level cache.
@@ -91,7 +94,7 @@ class PartialAggregate : public Operator {
       panes_.erase(panes_.begin());
     }
     WEIR_RETURN_IF_ERROR(EmitGrouped(out));
-    memory_->Resize(TableBytes());
+    memory_->Resize(TableBytes() * kWayOut / 2);
     return out.EmitWatermark(time);
   }
 
@@ -103,7 +106,7 @@ class PartialAggregate : public Operator {
   absl::Status Drain(Output& out) override {
     for (auto& [end, pane] : panes_) WEIR_RETURN_IF_ERROR(FlushPane(end, pane, out));
     WEIR_RETURN_IF_ERROR(EmitGrouped(out));
-    memory_->Resize(TableBytes());
+    memory_->Resize(TableBytes() * kWayOut / 2);
     return absl::OkStatus();
   }
 
@@ -332,13 +335,13 @@ class PartialAggregate : public Operator {
 
   // Partials may leave early at any time, so a refused reservation only makes them smaller.
   absl::Status KeepToMemory(Output& out) {
-    const int64_t bytes = TableBytes();
+    const int64_t bytes = TableBytes() * kWayOut / 2;
     if (bytes <= std::min(kMemoryMax, memory_->fair()) && memory_->Resize(bytes)) {
       return absl::OkStatus();
     }
     WEIR_RETURN_IF_ERROR(Drain(out));
     for (auto& [end, pane] : panes_) pane.table = GroupTable(states_.width());
-    memory_->Resize(TableBytes());
+    memory_->Resize(TableBytes() * kWayOut / 2);
     return absl::OkStatus();
   }
 

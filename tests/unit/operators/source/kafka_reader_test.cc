@@ -10,10 +10,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/memory_budget.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "librdkafka/rdkafka.h"
 #include "model/options.h"
+#include "operators/bad_rows.h"
 #include "operators/source/dev_broker.h"
 
 namespace weir {
@@ -317,14 +319,70 @@ TEST(KafkaConf, AcceptsWhatSqlOffers) {
   EXPECT_GE(settings, 10);
 }
 
+// What waits and one more fetch of each partition stay within the number, until the floors.
+TEST(PrefetchLimits, HoldForAllPartitionsTogether) {
+  for (const int partitions : {1, 4, 64, 250}) {
+    const int64_t bytes = 16 << 20;
+    const PrefetchLimits limits = PrefetchLimitsFor(bytes, partitions);
+    EXPECT_LE(partitions * (limits.kbytes * 1024 + limits.fetch_bytes), bytes) << partitions;
+    EXPECT_LE(partitions * limits.records * (kRecordOverheadBytes + 200), bytes / 2) << partitions;
+    KafkaSpec spec;
+    spec.brokers = "127.0.0.1:1";
+    EXPECT_TRUE(MakeKafkaConf(spec, {}, limits).ok());
+  }
+  const PrefetchLimits least = PrefetchLimitsFor(1 << 20, 5'000);
+  EXPECT_LE(5'000 * (least.kbytes * 1024 + least.fetch_bytes), LeastPrefetchBytes(5'000));
+  KafkaSpec spec;
+  spec.brokers = "127.0.0.1:1";
+  EXPECT_TRUE(MakeKafkaConf(spec, {}, least).ok());
+}
+
+std::unique_ptr<KafkaReader> ReaderOf(MemoryBudget* memory, int partitions) {
+  KafkaSpec spec;
+  spec.brokers = "127.0.0.1:1";
+  spec.topic = "many";
+  auto reader =
+      std::make_unique<KafkaReader>(spec, KafkaReaderOptions{.memory = memory}, SystemClock());
+  for (int p = 0; p < partitions; ++p) EXPECT_TRUE(reader->Assign(p, 0).ok());
+  return reader;
+}
+
+// Each reader alone kept to its bound before, and many of them to none.
+TEST(KafkaReaderMemory, ReadersOfAProcessShareOneBudget) {
+  MemoryBudget memory(16 << 20);
+  {
+    const auto first = ReaderOf(&memory, 4), second = ReaderOf(&memory, 4);
+    ASSERT_TRUE(first->Poll(0, 1, 1).ok());
+    ASSERT_TRUE(second->Poll(0, 1, 1).ok());
+    EXPECT_EQ(memory.used(), 8 << 20);
+    const auto third = ReaderOf(&memory, 4);
+    ASSERT_TRUE(third->Poll(0, 1, 1).ok());
+    EXPECT_GT(memory.used(), 8 << 20);
+    EXPECT_LT(memory.used(), 12 << 20);
+  }
+  EXPECT_EQ(memory.used(), 0);
+}
+
+TEST(KafkaReaderMemory, TooManyPartitionsAreRefusedByName) {
+  MemoryBudget memory(16 << 20);
+  const auto fits = ReaderOf(&memory, 600);
+  ASSERT_TRUE(fits->Poll(0, 1, 1).ok());
+  const auto reader = ReaderOf(&memory, 600);
+  const absl::Status refused = reader->Poll(0, 1, 1).status();
+  EXPECT_TRUE(IsFatal(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("600 partitions of topic 'many' needs 10 MiB"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--memory"));
+}
+
 TEST(PrefetchLimits, SharedAmongPartitionsDownToAFloor) {
   const PrefetchLimits one = PrefetchLimitsFor(64 << 20, 1);
   const PrefetchLimits eight = PrefetchLimitsFor(64 << 20, 8);
-  EXPECT_EQ(one.kbytes, 65536);
-  EXPECT_EQ(eight.kbytes, 8192);
+  EXPECT_EQ(one.kbytes, 32768);
+  EXPECT_EQ(eight.kbytes, 4096);
   EXPECT_GT(one.records, 7 * eight.records);
-  EXPECT_EQ(PrefetchLimitsFor(0, 0).kbytes, 1024);
-  EXPECT_EQ(PrefetchLimitsFor(0, 0).records, 1000);
+  EXPECT_EQ(PrefetchLimitsFor(0, 0).kbytes, 8);
+  EXPECT_EQ(PrefetchLimitsFor(0, 0).records, 14);
 }
 
 }  // namespace
