@@ -129,6 +129,7 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     context->store_memory = &parts_.memory->store;
     context->partial_memory = &parts_.memory->partials;
     context->sink_memory = &parts_.memory->sink;
+    context->batch_bytes = parts_.memory->plan.batch;
     context->blobs = parts_.blobs;
     context->cache_directory = cache;
     context->state_directory = state;
@@ -176,9 +177,9 @@ void Deployment::MakeInputs(LocalTask& local, std::vector<TaskInput>* inputs, in
           exchange->Grant(key, bytes);
         }
       };
-      local.channels.push_back(
-          {static_cast<int>(e), from,
-           std::make_unique<Inbox>([receiver_slot] { receiver_slot->Wake(); }, drained)});
+      local.channels.push_back({static_cast<int>(e), from,
+                                std::make_unique<Inbox>([receiver_slot] { receiver_slot->Wake(); },
+                                                        drained, &parts_.memory->exchange)});
       TaskInput input;
       input.port = edge.to_port;
       input.inbox = local.channels.back().inbox.get();

@@ -16,6 +16,8 @@
 
 namespace weir {
 
+class MemoryBudget;
+
 // One channel of one generation of a job.
 struct ChannelKey {
   JobId job;
@@ -65,7 +67,8 @@ class Exchange {
   virtual Traffic traffic() const = 0;
 };
 
-std::unique_ptr<Exchange> MakeExchange();
+// `memory` (may be null) counts what waits to be sent; it outlives the exchange.
+std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory = nullptr);
 
 }  // namespace weir
 

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "arrow/type.h"
 #include "base/log.h"
+#include "base/memory_share.h"
 #include "base/status_macros.h"
 #include "grpcpp/grpcpp.h"
 #include "weir/v1/exchange.grpc.pb.h"
@@ -71,13 +72,14 @@ class WriteQueue {
 // Credit and callbacks of one outgoing channel; shared by the sender and the link's reader.
 struct SenderState {
   ChannelFeedback feedback;
-  std::atomic<int64_t> credit{kChannelBytesMax};
+  // The receiver grants the rest of what the channel may hold when it hears of it.
+  std::atomic<int64_t> credit{kChannelBytesMin};
 };
 
 // The stream to one peer that carries all channels to it.
 class PeerLink {
  public:
-  explicit PeerLink(const std::string& address) : address_(address) {
+  PeerLink(const std::string& address, MemoryBudget* memory) : address_(address), memory_(memory) {
     grpc::ChannelArguments args;
     args.SetMaxSendMessageSize(kFrameBytesMax);
     args.SetInt("grpc.http2.max_frame_size", 1 << 20);
@@ -101,7 +103,10 @@ class PeerLink {
   bool broken() const { return broken_.load(std::memory_order_acquire); }
   const std::string& address() const { return address_; }
 
-  void Send(v1::Frame frame) { frames_.Push(std::move(frame)); }
+  void Send(v1::Frame frame) {
+    Count(static_cast<int64_t>(frame.data().size()));
+    frames_.Push(std::move(frame));
+  }
 
   void Add(const ChannelKey& key, std::shared_ptr<SenderState> sender) {
     absl::MutexLock lock(&mutex_);
@@ -117,11 +122,19 @@ class PeerLink {
   }
 
  private:
+  void Count(int64_t bytes) {
+    absl::MutexLock lock(&mutex_);
+    unsent_bytes_ += bytes;
+    memory_.Take(unsent_bytes_);
+  }
+
   void WriteFrames() {
     SetThreadName("peer/write");
     v1::Frame frame;
     while (frames_.Pop(&frame)) {
+      const auto bytes = static_cast<int64_t>(frame.data().size());
       if (!stream_->Write(frame)) break;
+      Count(-bytes);
     }
     broken_.store(true, std::memory_order_release);
     WakeAll();
@@ -187,6 +200,8 @@ class PeerLink {
   std::atomic<bool> broken_{false};
   mutable absl::Mutex mutex_;
   std::map<ChannelKey, std::shared_ptr<SenderState>> senders_ ABSL_GUARDED_BY(mutex_);
+  int64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  MemoryShare memory_ ABSL_GUARDED_BY(mutex_);
   std::thread writer_;  // started and joined by reader_
   std::thread reader_;
 };
@@ -254,6 +269,8 @@ class RemoteSender : public ChannelSender {
 
 class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
  public:
+  explicit ExchangeImpl(MemoryBudget* memory) : memory_(memory) {}
+
   absl::StatusOr<int> Listen(const std::string& address) override {
     grpc::ServerBuilder builder;
     int port = 0;
@@ -382,6 +399,12 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
       receiver.seq = frame.seq();
       receiver.answers = answers;
       schema = receiver.schema;
+      if (receiver.seq == 1) {
+        v1::Feedback feedback;
+        *feedback.mutable_channel() = frame.channel();
+        feedback.set_credit_bytes(receiver.inbox->capacity() - kChannelBytesMin);
+        answers->Push(std::move(feedback));
+      }
     }
     const int64_t bytes = static_cast<int64_t>(frame.data().size());
     bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
@@ -430,10 +453,11 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
   std::shared_ptr<PeerLink> LinkTo(const std::string& address) {
     absl::MutexLock lock(&mutex_);
     std::shared_ptr<PeerLink>& link = links_[address];
-    if (link == nullptr || link->broken()) link = std::make_shared<PeerLink>(address);
+    if (link == nullptr || link->broken()) link = std::make_shared<PeerLink>(address, memory_);
     return link;
   }
 
+  MemoryBudget* const memory_;
   std::unique_ptr<grpc::Server> server_;
   std::atomic<int64_t> bytes_sent_{0};
   std::atomic<int64_t> bytes_received_{0};
@@ -445,6 +469,8 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
 
 }  // namespace
 
-std::unique_ptr<Exchange> MakeExchange() { return std::make_unique<ExchangeImpl>(); }
+std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory) {
+  return std::make_unique<ExchangeImpl>(memory);
+}
 
 }  // namespace weir

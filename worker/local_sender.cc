@@ -10,7 +10,7 @@ class LocalSender : public ChannelSender {
  public:
   explicit LocalSender(Inbox* inbox) : inbox_(inbox) {}
 
-  bool CanSend() const override { return inbox_->bytes() < kChannelBytesMax; }
+  bool CanSend() const override { return inbox_->bytes() < inbox_->capacity(); }
 
   absl::Status Send(Element element) override {
     int64_t bytes = 0;

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/address.h"
+#include "base/allocator.h"
 #include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
@@ -43,13 +44,8 @@ constexpr int kIoThreads = 4;
 constexpr absl::Duration kJobFilesKept = absl::Hours(1);
 // A generation waits that long for the memory of the one before it.
 constexpr absl::Duration kReleaseMax = absl::Seconds(20);
-
-KafkaReaderOptions ReaderOptions(const WorkerOptions& options, const MemoryPlan& plan) {
-  KafkaReaderOptions readers{.dev_brokers = options.dev_brokers};
-  readers.prefetch_bytes =
-      std::min(readers.prefetch_bytes, plan.source / std::max(options.slots, 1));
-  return readers;
-}
+// Of --memory in residence.
+constexpr int kReturnAtPercent = 85;
 
 // Passes what the tasks of one generation say on to the coordinator.
 class DeploymentReporter : public TaskReporter {
@@ -96,13 +92,14 @@ class WorkerImpl : public Worker, public ControlHandler {
         random_(random),
         memory_(plan),
         metrics_(metrics, clock, options_.version, &memory_),
-        readers_(MakeKafkaReaderFactory(ReaderOptions(options_, plan), clock_)),
+        readers_(MakeKafkaReaderFactory(
+            {.dev_brokers = options_.dev_brokers, .memory = &memory_.source}, clock_)),
         io_(MakeIoPool("io", kIoThreads)),
         describe_io_(MakeIoPool("describe", 2)) {}
 
   absl::Status Start() {
     WEIR_RETURN_IF_ERROR(PrepareCache());
-    exchange_ = MakeExchange();
+    exchange_ = MakeExchange(&memory_.exchange);
     WEIR_RETURN_IF_ERROR(Listen());
     for (int i = 0; i < options_.slots; ++i) slots_.push_back(std::make_unique<Slot>(i));
     Registration registration{address_, options_.slots, options_.memory_bytes, options_.version,
@@ -397,7 +394,7 @@ class WorkerImpl : public Worker, public ControlHandler {
       for (const auto& [job, entry] : deployments_) {
         jobs.push_back({job, entry.deployment->spec().generation, entry.deployment->stats()});
       }
-      const int64_t resident = ResidentBytes();
+      const int64_t resident = KeepFreeMemoryLow();
       if (link_ != nullptr) link_->Heartbeat(jobs, resident);
       metrics_.Update(jobs, exchange_->traffic(), resident, link_ != nullptr && link_->connected());
       if (!options_.pause_file.empty()) PauseNamedJobs();
@@ -414,6 +411,15 @@ class WorkerImpl : public Worker, public ControlHandler {
     for (const auto& [job, entry] : deployments_) jobs.insert(job);
     if (!holders_.empty()) return;
     RemoveOldFolders(JobsDirectory(), jobs, kJobFilesKept);
+  }
+
+  // What allocators keep of freed memory goes back to the system when memory gets scarce. Returns
+  // the resident set.
+  int64_t KeepFreeMemoryLow() {
+    const int64_t resident = ResidentBytes();
+    if (resident < memory_.plan.total / 100 * kReturnAtPercent) return resident;
+    ReturnFreeMemory();
+    return ResidentBytes();
   }
 
   void PauseNamedJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

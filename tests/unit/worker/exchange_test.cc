@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/memory_budget.h"
 #include "gtest/gtest.h"
 #include "tests/unit/worker/channels_test.h"
 #include "worker/frame_codec.h"
@@ -103,19 +104,47 @@ TEST_F(ExchangeTest, ElementsArriveInOrderAndUnchanged) {
 TEST_F(ExchangeTest, WithoutCreditRowsWaitAndABarrierPasses) {
   const std::vector<uint16_t> groups(8192, 1);
   const std::vector<int64_t> values(8192, 2);
+  // The first frame, whatever it is, is answered with what the channel may hold.
+  ASSERT_TRUE(Channel().Send(StatusChange{ChannelStatus::kActive}).ok());
+  ASSERT_TRUE(woken_.AwaitAtLeast(1));
   int sent = 0;
   while (Channel().CanSend()) {
     ASSERT_TRUE(Channel().Send(EdgeTestBatch(groups, values)).ok());
     ASSERT_LT(++sent, 1000) << "credit never ends";
   }
   ASSERT_TRUE(Channel().Send(Barrier{Generation(3), CheckpointId(1), false}).ok());
-  ASSERT_TRUE(pushed_.AwaitAtLeast(sent + 1)) << "the barrier is held up";
+  ASSERT_TRUE(pushed_.AwaitAtLeast(sent + 2)) << "the barrier is held up";
   EXPECT_FALSE(Channel().CanSend());
   // Bounded: one step may overshoot by one batch, not more.
   EXPECT_LT(inbox_.bytes(), kChannelBytesMax + 8192 * 12);
-  for (int i = 0; i < sent; ++i) ASSERT_TRUE(inbox_.Pop().has_value());
-  ASSERT_TRUE(woken_.AwaitAtLeast(sent));
+  EXPECT_GT(inbox_.bytes(), kChannelBytesMax / 2);
+  for (int i = 0; i < sent + 1; ++i) ASSERT_TRUE(inbox_.Pop().has_value());
+  ASSERT_TRUE(woken_.AwaitAtLeast(1 + sent));
   EXPECT_TRUE(Channel().CanSend());
+}
+
+// Thousands of channels share one budget: each holds less, and none nothing.
+TEST(InboxMemory, ManyChannelsHoldLessEach) {
+  MemoryBudget memory(32 << 20);
+  std::vector<std::unique_ptr<Inbox>> inboxes;
+  auto open = [&](size_t count) {
+    while (inboxes.size() < count)
+      inboxes.push_back(std::make_unique<Inbox>([] {}, [](int64_t) {}, &memory));
+    return inboxes[0]->capacity();
+  };
+  EXPECT_EQ(open(1), kChannelBytesMax);
+  EXPECT_EQ(open(64), (32 << 20) / 64 / 2);
+  EXPECT_EQ(open(2'000), kChannelBytesMin);
+  const std::unique_ptr<ChannelSender> sender = MakeLocalSender(inboxes[0].get());
+  EXPECT_TRUE(sender->CanSend());
+  inboxes[0]->Push(EdgeTestBatch({1}, {1}), kChannelBytesMin);
+  EXPECT_FALSE(sender->CanSend());
+  EXPECT_EQ(memory.used(), kChannelBytesMin);
+  inboxes[0]->Pop();
+  EXPECT_TRUE(sender->CanSend());
+  inboxes[0]->Push(EdgeTestBatch({1}, {1}), 100);
+  inboxes.clear();  // what nobody took in goes with its channel
+  EXPECT_EQ(memory.used(), 0);
 }
 
 TEST_F(ExchangeTest, TheOwnersAnswerComesBack) {
