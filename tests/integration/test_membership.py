@@ -413,30 +413,3 @@ def test_a_coordinator_that_restarts_knows_who_drains(kafka, topic_name, tmp_pat
         assert used == {leaving.address: 0, cluster.workers[1].address: 1}
         cluster.stop(job)
     stream.check(tmp_path)
-
-
-def test_a_move_needs_the_memory_of_one_generation(kafka, topic_name, tmp_path):
-    """The state fills most of the worker's share: it could not be there twice."""
-    stream = Stream(kafka, topic_name, 1)
-    rows = [json.dumps({"userId": f"{i:0200d}", "eventType": "view", "amount": 1, "eventTime": rfc3339(START_S)}).encode()
-            for i in range(125_000)]
-    kafka.produce(topic_name, rows, compression_type="zstd")
-    stream.rows = len(rows)
-    script = "SET parallelism = 1;" + source() + """
-CREATE TABLE by_user (window_start TIMESTAMPTZ, user_id TEXT, n BIGINT) WITH (connector = 'delta', path = '${TABLES}/u');
-INSERT INTO by_user SELECT window_start, userId, count(*) FROM tumble(user_transactions, eventTime, INTERVAL '1 hour')
-GROUP BY window_start, userId;
-"""
-    with Cluster(tmp_path / "cluster", workers=1, slots=2, memory="160MiB") as cluster:
-        (worker,) = cluster.workers
-        worker.kill()
-        worker.start(failpoints="worker.before_release=delay:1500")  # a generation that goes slowly
-        worker.wait_until_ready()
-        job = cluster.submit(script, "large", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
-        for parallelism in (2, 1, 2):
-            cluster.wait_job(job, lambda j: j["live_records_in"] == stream.rows and j["state_keys"] == stream.rows,
-                             what="the state to be there")
-            rescale(cluster, job, parallelism)
-        assert [r["reason"] for r in cluster.job(job)["restarts"]] == [
-            f"parallelism changes from {a} to {b}" for a, b in ((1, 2), (2, 1), (1, 2))]
-        cluster.weir("job", "cancel", job)

@@ -38,6 +38,9 @@ def test_every_metric_moves(kafka, topic_name, tmp_path):
         moves("weir_workers")
         job = cluster.submit(script, "spread", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
         cluster.wait_job(job, lambda j: seen.look(processes) and j["state"] == "WAITING", what="the job to wait")
+        wait_for(lambda: cluster.coordinator.metric_sum("weir_job_state", state="waiting") == 1, 10,
+                 lambda: "the metrics to say that it waits")
+        seen.look(processes)
         for worker in cluster.workers:
             worker.start(WEIR_TEST_PAUSE_FILE=str(paused))
         moves("weir_job_state", "weir_job_epoch")
