@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace weir {
@@ -41,7 +40,6 @@ void Slot::Add(std::shared_ptr<Task> task) {
 void Slot::Remove(std::shared_ptr<Task> task, std::function<void()> done) {
   absl::MutexLock lock(&mutex_);
   orders_.push_back([this, task = std::move(task), done = std::move(done)]() mutable {
-    (void)Failpoint("worker.before_release");  // nothing can fail here; it may take long
     std::erase(tasks_, task);
     task.reset();
     done();
