@@ -299,24 +299,6 @@ def test_new_partitions_are_noticed_and_read_from_their_start(kafka, topic_name,
     assert records.num_rows == 1_500
 
 
-def test_state_beyond_memory_fails_the_job_by_name(kafka, topic_name, tmp_path):
-    kafka.create_topic(topic_name, partitions=1)
-    rows = [json.dumps({"userId": f"{i:0200d}", "eventType": "view", "amount": 1, "eventTime": rfc3339(1_700_000_000)})
-            .encode() for i in range(250_000)]
-    kafka.produce(topic_name, rows, compression_type="zstd")
-    script = source() + """
-CREATE TABLE by_user (window_start TIMESTAMPTZ, user_id TEXT, n BIGINT) WITH (connector = 'delta', path = '${TABLES}/u');
-INSERT INTO by_user SELECT window_start, userId, count(*) FROM tumble(user_transactions, eventTime, INTERVAL '1 hour')
-GROUP BY window_start, userId;
-"""
-    with Cluster(tmp_path / "cluster", workers=1, memory="120MiB") as cluster:
-        job = cluster.submit(script, "large", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
-        assert cluster.run("job", "wait", job, "--timeout", "60s").returncode == 7
-        reason = cluster.job(job)["reason"]
-        assert "--memory" in reason and "MiB" in reason, reason
-        assert cluster.workers[0].running, "the worker outlives the job"
-
-
 def test_watch_shows_a_line_per_second(kafka, topic_name, tmp_path):
     kafka.create_topic(topic_name, partitions=1)
     kafka.produce(topic_name, transactions(1_000, seed=1))
