@@ -3,7 +3,7 @@
 import pytest
 
 import oracle
-from cluster import Cluster
+from cluster import Cluster, wait_for
 from test_main_job import ACTIVITY, ACTIVITY_ORACLE, produce_spread, source, transactions
 
 ROWS = 60_000
@@ -102,8 +102,12 @@ def test_only_what_came_after_the_last_epoch_is_read_again(kafka, topic_name, tm
         for worker in cluster.workers:
             worker.wait_until_ready()
         cluster.wait_job(job, lambda j: j["records_in"] == 30_000, what="all rows")
-        read_again = sum(w.metric_sum("weir_source_records_total", job=job) for w in cluster.workers)
-        assert read_again == 10_000
+
+        def read_again():
+            return sum(w.metric_sum("weir_source_records_total", job=job) for w in cluster.workers)
+
+        wait_for(lambda: read_again() >= 10_000, 10, lambda: "the metrics to show the rows")
+        assert read_again() == 10_000
         cluster.stop(job)
     records = oracle.records_table(kafka.read(topic_name))
     assert oracle.check_every_version(tmp_path / "activity", records, ACTIVITY_ORACLE) >= 2

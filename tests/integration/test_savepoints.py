@@ -83,8 +83,12 @@ def test_a_stopped_job_goes_on_under_another_name_with_other_parallelism(stream)
     assert (went_on["from_job"], went_on["from_epoch"]) == (first, stopped["epoch"])
     assert went_on["lineage"] != stopped["lineage"] and went_on["parallelism"] == 1
     assert went_on["records_used"] == 2 * PART, "counters came along"
-    read = sum(w.metric_sum("weir_source_records_total", job=second) for w in cluster.workers)
-    assert read == PART, "rows before the checkpoint are not read again"
+
+    def read():
+        return sum(w.metric_sum("weir_source_records_total", job=second) for w in cluster.workers)
+
+    wait_for(lambda: read() >= PART, 10, lambda: "the metrics to show the rows")
+    assert read() == PART, "rows before the checkpoint are not read again"
     cluster.stop(second)
     assert stream.judge() >= 3
 
