@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -120,6 +121,13 @@ MachineLimits ReadMachineLimits(const std::string& root) {
 int DefaultSlots(const MachineLimits& limits) { return std::max(1, static_cast<int>(limits.cpus)); }
 
 int64_t DefaultMemoryBytes(const MachineLimits& limits) { return limits.memory_bytes / 5 * 4; }
+
+std::string MachineId() {
+  char host[256] = {};
+  gethostname(host, sizeof(host) - 1);
+  const std::string boot = ReadOrEmpty("/proc/sys/kernel/random/boot_id");
+  return absl::StrCat(host, "/", absl::StripAsciiWhitespace(boot));
+}
 
 int64_t ResidentBytes() {
   const std::vector<std::string> fields = absl::StrSplit(ReadOrEmpty("/proc/self/statm"), ' ');

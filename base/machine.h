@@ -20,6 +20,9 @@ MachineLimits ReadMachineLimits(const std::string& root = "");
 int DefaultSlots(const MachineLimits& limits);
 int64_t DefaultMemoryBytes(const MachineLimits& limits);
 
+// Names this machine, or this container on it, since its last boot: "host/boot id".
+std::string MachineId();
+
 // Resident set of this process, bytes; 0 when the kernel doesn't say.
 int64_t ResidentBytes();
 int64_t PeakResidentBytes();
