@@ -45,8 +45,9 @@ namespace weir {
 
 using Deadline = std::chrono::system_clock::time_point;
 
-// One thread. A call goes to the first of the addresses that answers, and from then on there first.
-// Every call may be repeated when the connection breaks: a submit carries its request_id.
+// One thread. A call goes to the first of the addresses that leads, and from then on there first; a
+// coordinator that stands by says who leads, or that soon somebody will. Every call may be repeated
+// when the connection breaks or another coordinator takes over: a submit carries its request_id.
 //
 // Errors have the API's code and its message, with the places of a BadRequest, one a line. When no
 // coordinator answers: UNAVAILABLE, with what to do next; IsUnreachable tells it from an
@@ -85,8 +86,10 @@ class ApiClient {
   explicit ApiClient(std::vector<std::unique_ptr<Server>> servers);
   template <class Response, class Call>
   absl::StatusOr<Response> Unary(Deadline deadline, Call call);
-  // Runs `attempt` against the addresses in turn until one is reached.
-  absl::Status Reach(const std::function<absl::Status(Server&)>& attempt);
+  static std::unique_ptr<Server> MakeServer(const std::string& address);
+  // Runs `attempt` against the addresses in turn until the leader is reached.
+  absl::Status Reach(Deadline deadline, const std::function<absl::Status(Server&)>& attempt);
+  void AskNext(size_t i, const std::string& leader);
 
   std::vector<std::unique_ptr<Server>> servers_;  // the last one that answered first
 };

@@ -26,14 +26,21 @@ constexpr int kConnectTimeoutMs = 5000;
 // A connection that broke under a call is tried again that often.
 constexpr int kAttempts = 4;
 constexpr std::chrono::milliseconds kPause{250};
+// While a coordinator stands by, another one leads or is about to.
+constexpr std::chrono::seconds kTakeoverMax{15};
+constexpr size_t kServersMax = 16;
+constexpr char kReasonNotLeader[] = "NOT_LEADER";
+constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
 constexpr char kReasonPayload[] = "weir/reason";
+constexpr char kLeaderPayload[] = "weir/leader";
 constexpr char kUnreachablePayload[] = "weir/unreachable";
 constexpr char kBrokenPayload[] = "weir/broken";
 
 Deadline In(std::chrono::seconds timeout) { return std::chrono::system_clock::now() + timeout; }
 
 // "wrong_type at 3:14: ..." lines of BadRequest that the message doesn't already contain.
-void AppendDetails(const grpc::Status& status, std::string* message, std::string* reason) {
+void AppendDetails(const grpc::Status& status, std::string* message, std::string* reason,
+                   std::string* leader) {
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return;
   for (const google::protobuf::Any& detail : details.details()) {
@@ -41,6 +48,8 @@ void AppendDetails(const grpc::Status& status, std::string* message, std::string
     google::rpc::BadRequest bad_request;
     if (detail.UnpackTo(&info)) {
       *reason = info.reason();
+      const auto named = info.metadata().find("leader");
+      if (named != info.metadata().end()) *leader = named->second;
     } else if (detail.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
         if (absl::StrContains(*message, violation.description())) continue;
@@ -54,9 +63,11 @@ absl::Status ToStatus(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   std::string message = status.error_message();
   std::string reason;
-  AppendDetails(status, &message, &reason);
+  std::string leader;
+  AppendDetails(status, &message, &reason, &leader);
   absl::Status out(static_cast<absl::StatusCode>(status.error_code()), message);
   if (!reason.empty()) out.SetPayload(kReasonPayload, absl::Cord(reason));
+  if (!leader.empty()) out.SetPayload(kLeaderPayload, absl::Cord(leader));
   // The API gives a reason with every error it makes; without one the transport speaks.
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE && reason.empty()) {
     const bool never_connected = absl::StrContains(message, "failed to connect") ||
@@ -67,6 +78,15 @@ absl::Status ToStatus(const grpc::Status& status) {
 }
 
 bool IsBroken(const absl::Status& status) { return status.GetPayload(kBrokenPayload).has_value(); }
+
+// The coordinator that answered doesn't lead.
+bool StandsBy(const absl::Status& status) {
+  return absl::IsUnavailable(status) && ReasonOf(status) == kReasonNotLeader;
+}
+
+bool ShutsDown(const absl::Status& status) {
+  return absl::IsUnavailable(status) && ReasonOf(status) == kReasonShuttingDown;
+}
 
 // "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:7070: Failed to connect
 // to remote host: Connection refused" → "Connection refused".
@@ -92,10 +112,19 @@ bool IsUnreachable(const absl::Status& status) {
   return status.GetPayload(kUnreachablePayload).has_value() || IsBroken(status);
 }
 
-absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& addresses) {
+std::unique_ptr<ApiClient::Server> ApiClient::MakeServer(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a cluster is not the web
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kPause.count()));
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(2 * kPause.count()));
+  const auto channel =
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return std::make_unique<Server>(
+      Server{address, v1::JobService::NewStub(channel), v1::ClusterService::NewStub(channel)});
+}
+
+absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& addresses) {
   std::vector<std::unique_ptr<Server>> servers;
   for (const absl::string_view piece : absl::StrSplit(addresses, ',')) {
     const std::string address(absl::StripAsciiWhitespace(piece));
@@ -105,10 +134,7 @@ absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& ad
                                                      "' is not an address; accepted is "
                                                      "HOST:PORT[,HOST:PORT...], such as "
                                                      "127.0.0.1:7070"));
-    const auto channel =
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
-    servers.push_back(std::make_unique<Server>(
-        Server{address, v1::JobService::NewStub(channel), v1::ClusterService::NewStub(channel)}));
+    servers.push_back(MakeServer(address));
   }
   return std::unique_ptr<ApiClient>(new ApiClient(std::move(servers)));
 }
@@ -117,25 +143,54 @@ ApiClient::ApiClient(std::vector<std::unique_ptr<Server>> servers) : servers_(st
 
 ApiClient::~ApiClient() = default;
 
-absl::Status ApiClient::Reach(const std::function<absl::Status(Server&)>& attempt) {
+// Puts the leader that a coordinator names behind the one at `i`, to be asked next.
+void ApiClient::AskNext(size_t i, const std::string& leader) {
+  if (leader.empty() || servers_[i]->address == leader) return;
+  auto known = std::find_if(servers_.begin(), servers_.end(),
+                            [&](const auto& server) { return server->address == leader; });
+  if (known == servers_.end()) {
+    if (servers_.size() >= kServersMax) return;
+    servers_.insert(servers_.begin() + static_cast<ptrdiff_t>(i) + 1, MakeServer(leader));
+  } else if (known > servers_.begin() + static_cast<ptrdiff_t>(i)) {
+    std::rotate(servers_.begin() + static_cast<ptrdiff_t>(i) + 1, known, known + 1);
+  }
+}
+
+absl::Status ApiClient::Reach(Deadline deadline,
+                              const std::function<absl::Status(Server&)>& attempt) {
+  const Deadline takeover = std::min<Deadline>(deadline, In(kTakeoverMax));
   absl::Status last;
-  for (int round = 0; round < kAttempts; ++round) {
+  absl::Status standby;  // what one that stands by said
+  for (int round = 1;; ++round) {
     bool broken = false;
     for (size_t i = 0; i < servers_.size(); ++i) {
       last = attempt(*servers_[i]);
+      if (StandsBy(last)) {
+        standby = last;
+        AskNext(i, std::string(last.GetPayload(kLeaderPayload).value_or(absl::Cord())));
+        continue;
+      }
+      if (ShutsDown(last)) {
+        broken = true;
+        continue;
+      }
       if (!IsUnreachable(last)) {
         std::rotate(servers_.begin(), servers_.begin() + i, servers_.begin() + i + 1);
         return last;
       }
       broken = broken || IsBroken(last);
     }
-    if (!broken) break;  // nobody listens: asking again at once won't help
+    const bool again = standby.ok() ? broken && round < kAttempts
+                                    : std::chrono::system_clock::now() + kPause < takeover;
+    if (!again) break;  // when nobody listens, asking again at once won't help
     std::this_thread::sleep_for(kPause);
   }
+  if (StandsBy(last) || ShutsDown(last)) return last;
   const std::string addresses = absl::StrJoin(
       servers_, ", ", [](std::string* out, const auto& server) { *out += server->address; });
   absl::Status status = absl::UnavailableError(absl::StrCat(
-      "cannot reach a coordinator at ", addresses, " (", CauseOf(last),
+      "cannot reach a coordinator", standby.ok() ? "" : " that leads", " at ", addresses, " (",
+      CauseOf(last),
       "); start one with `weir dev`, or name yours with --coordinator or WEIR_COORDINATOR"));
   status.SetPayload(kUnreachablePayload, absl::Cord());
   return status;
@@ -144,7 +199,7 @@ absl::Status ApiClient::Reach(const std::function<absl::Status(Server&)>& attemp
 template <class Response, class Call>
 absl::StatusOr<Response> ApiClient::Unary(Deadline deadline, Call call) {
   Response response;
-  WEIR_RETURN_IF_ERROR(Reach([&](Server& server) {
+  WEIR_RETURN_IF_ERROR(Reach(deadline, [&](Server& server) {
     grpc::ClientContext context;
     context.set_deadline(deadline);
     return ToStatus(call(server, &context, &response));
@@ -240,7 +295,7 @@ absl::StatusOr<v1::Worker> ApiClient::DrainWorker(const v1::DrainWorkerRequest& 
 
 absl::Status ApiClient::Watch(const v1::WatchRequest& request, Deadline deadline,
                               const std::function<bool(const v1::Job&)>& on_job) {
-  return Reach([&](Server& server) {
+  return Reach(deadline, [&](Server& server) {
     grpc::ClientContext context;
     context.set_deadline(deadline);
     const auto stream = server.jobs->Watch(&context, request);

@@ -148,7 +148,7 @@ absl::StatusOr<v1::Job> WaitUntilFinal(const std::string& name, Deadline deadlin
           absl::StrCat(seen ? Outcome(last) : absl::StrCat("job ", name, " has not answered"),
                        " when the time given was over; it goes on: weir job wait ", name));
     }
-    const bool may_come_back = status.ok() || IsUnreachable(status);
+    const bool may_come_back = status.ok() || absl::IsUnavailable(status);
     if (!may_come_back || !seen) return status.ok() ? absl::UnavailableError("no answer") : status;
     if (system_clock::now() - last_contact > kSilenceMax) return status;
     if (!told) session.err() << "the coordinator does not answer; trying again\n";

@@ -38,6 +38,18 @@ inline grpc::Status ApiError(grpc::StatusCode code, const std::string& message,
   return grpc::Status(code, message, details.SerializeAsString());
 }
 
+// What a coordinator that doesn't lead answers; `leader` may be empty.
+inline grpc::Status NotLeader(const std::string& leader) {
+  google::rpc::Status details;
+  google::rpc::ErrorInfo info;
+  info.set_domain("weir");
+  info.set_reason("NOT_LEADER");
+  if (!leader.empty()) (*info.mutable_metadata())["leader"] = leader;
+  details.add_details()->PackFrom(info);
+  return grpc::Status(grpc::StatusCode::UNAVAILABLE, "this coordinator stands by",
+                      details.SerializeAsString());
+}
+
 // Fields are set before the call; requests are kept for the test to look at afterwards.
 class FakeCluster : public v1::JobService::Service {
  public:
@@ -61,6 +73,7 @@ class FakeCluster : public v1::JobService::Service {
   const std::string& address() const { return address_; }
 
   grpc::Status error;            // of every call when not OK
+  int heal_after = 0;            // of Stop: that many calls get the error, later ones don't
   v1::Job job;                   // answer of the calls that return a job
   std::vector<v1::Job> updates;  // what Watch sends, one after another
   // After `updates`; by default the stream ends well.
@@ -112,6 +125,9 @@ class FakeCluster : public v1::JobService::Service {
                     v1::Job* response) override {
     stopped.push_back(request->job());
     *response = job;
+    if (heal_after > 0 && stopped.size() > static_cast<size_t>(heal_after)) {
+      return grpc::Status::OK;
+    }
     return error;
   }
   grpc::Status Cancel(grpc::ServerContext*, const v1::CancelRequest* request,

@@ -295,6 +295,38 @@ TEST_F(ClientCommandsTest, WaitGivesUpInTime) {
   EXPECT_THAT(err_, AllOf(HasSubstr("RUNNING"), HasSubstr("it goes on")));
 }
 
+TEST_F(ClientCommandsTest, AStandbySendsToTheLeader) {
+  FakeCluster leader;
+  leader.job = JobIn(v1::STOPPED);
+  cluster_.error = NotLeader(leader.address());
+  EXPECT_EQ(Run({"job", "stop", "activity"}), kExitOk) << err_;
+  EXPECT_THAT(leader.stopped, ElementsAre("activity"));
+  EXPECT_THAT(cluster_.stopped, ElementsAre("activity")) << "asked once";
+}
+
+TEST_F(ClientCommandsTest, TheLeaderIsFoundAmongSeveral) {
+  FakeCluster leader;
+  leader.job = JobIn(v1::STOPPED);
+  leader.updates = {JobIn(v1::RUNNING), JobIn(v1::STOPPED)};
+  cluster_.error = NotLeader("");
+  const std::string all = "127.0.0.1:1," + cluster_.address() + "," + leader.address();
+  EXPECT_EQ(Run({"job", "wait", "activity", "--coordinator", all}), kExitOk) << err_;
+}
+
+TEST_F(ClientCommandsTest, AskedAgainUntilSomebodyLeads) {
+  cluster_.error = NotLeader("");
+  cluster_.job = JobIn(v1::STOPPED);
+  cluster_.heal_after = 3;
+  EXPECT_EQ(Run({"job", "stop", "activity"}), kExitOk) << err_;
+  EXPECT_EQ(cluster_.stopped.size(), 4u);
+}
+
+TEST_F(ClientCommandsTest, WithoutALeaderTheTimeGivenIsKept) {
+  cluster_.error = NotLeader("");
+  EXPECT_NE(Run({"job", "stop", "activity", "--timeout", "1s"}), kExitOk);
+  EXPECT_THAT(err_, HasSubstr("stands by"));
+}
+
 TEST_F(ClientCommandsTest, WaitOutlivesABrokenStream) {
   cluster_.updates = {JobIn(v1::RUNNING)};
   cluster_.after_updates = [&](grpc::ServerContext*) {
