@@ -15,7 +15,7 @@ class FakeCluster(job_pb2_grpc.JobServiceServicer, job_pb2_grpc.ClusterServiceSe
         self.job = job_pb2.Job(name="activity", id="activity-0a1b2c3d", state=job_pb2.RUNNING)
         self.streams = []       # one per Watch call: a list of jobs, an exception of abort() at its end
         self.pages = []
-        self.error = None       # (code, message, reason, places) of every unary call
+        self.error = None       # (code, message, reason, places[, leader]) of every unary call
         self.fail_first = 0     # that many calls break with UNAVAILABLE and no reason
         self.requests = []
 
@@ -101,9 +101,12 @@ class FakeCluster(job_pb2_grpc.JobServiceServicer, job_pb2_grpc.ClusterServiceSe
         return self._answer(request, context, job_pb2.Worker(address=request.worker, state=job_pb2.DRAINED))
 
 
-def abort(context, code, message, reason, places=()):
+def abort(context, code, message, reason, places=(), leader=""):
     details = status_pb2.Status(code=getattr(code_pb2, code.name), message=message)
-    details.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain="weir"))
+    info = error_details_pb2.ErrorInfo(reason=reason, domain="weir")
+    if leader:
+        info.metadata["leader"] = leader
+    details.details.add().Pack(info)
     if places:
         violations = [error_details_pb2.BadRequest.FieldViolation(field=f, description=d) for f, d in places]
         details.details.add().Pack(error_details_pb2.BadRequest(field_violations=violations))

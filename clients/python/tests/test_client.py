@@ -231,6 +231,39 @@ def test_says_what_to_do_without_a_coordinator():
             client.wait("activity")
 
 
+def test_follows_a_standby_to_the_leader(cluster):
+    standby = FakeCluster()
+    with standby.serving() as first, cluster.serving() as leader:
+        standby.error = (grpc.StatusCode.UNAVAILABLE, "this coordinator stands by", "NOT_LEADER", [], leader)
+        with weir.Client(first) as client:
+            assert client.get("activity").name == "activity"
+            assert client.status().leader == ""
+        assert len(standby.requests) == 1, "asked again, though the leader is known"
+
+
+def test_finds_the_leader_among_several(cluster):
+    standby = FakeCluster()
+    standby.error = (grpc.StatusCode.UNAVAILABLE, "nobody leads", "NOT_LEADER", [])
+    cluster.streams = [[job("FINISHED")]]
+    with standby.serving() as first, cluster.serving() as leader:
+        with weir.Client(f"127.0.0.1:1,{first},{leader}") as client:
+            assert [update.state.value for update in client.watch("activity")] == ["FINISHED"]
+
+
+def test_waits_for_a_leader_within_bounds(cluster):
+    cluster.error = (grpc.StatusCode.UNAVAILABLE, "nobody leads", "NOT_LEADER", [])
+    with cluster.serving() as address, weir.Client(address, timeout=2) as client:
+        with pytest.raises(weir.NotLeaderError, match="nobody leads"):
+            client.get("activity")
+    assert len(cluster.requests) > 2
+
+
+@pytest.mark.parametrize("addresses", ["host", "host:", "host:port", "a:1,,b:2"])
+def test_refuses_what_is_no_address(addresses):
+    with pytest.raises(ValueError, match="is not an address"):
+        weir.Client(addresses)
+
+
 def test_finds_the_coordinator_in_the_environment(cluster, monkeypatch):
     with cluster.serving() as address:
         monkeypatch.setenv("WEIR_COORDINATOR", address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import typing
@@ -11,45 +10,31 @@ import uuid
 import grpc
 
 from weir import errors, model
-from weir._stubs import job_pb2, job_pb2_grpc
+from weir._servers import Server, Servers
+from weir._stubs import job_pb2
 
 DEFAULT_COORDINATOR = "127.0.0.1:7070"
 _PAGE_SIZE = 500
 # A watch goes on without a coordinator for so long: it may be starting again elsewhere.
 _SILENCE_MAX_S = 120.0
 _RECONNECT_PAUSE_S = 0.5
-# A call is tried again that often when its connection breaks.
-_RETRIES = {
-    "methodConfig": [{
-        "name": [{"service": "weir.v1.JobService"}, {"service": "weir.v1.ClusterService"}],
-        "retryPolicy": {
-            "maxAttempts": 4,
-            "initialBackoff": "0.2s",
-            "maxBackoff": "2s",
-            "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
-        },
-    }]
-}
+_NEVER_S = 1e9
+_CLUSTER_METHODS = ("GetStatus", "ListWorkers", "DrainWorker")
 
 
 class Client:
     """Talks to one cluster. Thread-safe. Close it, or use it in a `with` statement.
 
     `job` arguments are an id or a name; a name means the newest job of that name.
+    With several coordinators, calls go to the one that leads, and on to the next when it fails.
     Every method raises a subclass of WeirError when the cluster refuses or can't be reached.
     `timeout` is seconds.
     """
 
     def __init__(self, coordinator: str | None = None, *, timeout: float = 60.0):
-        """`coordinator` is "host:port" (default: WEIR_COORDINATOR, else 127.0.0.1:7070)."""
-        self._address = coordinator or os.environ.get("WEIR_COORDINATOR") or DEFAULT_COORDINATOR
+        """`coordinator` is "host:port[,host:port...]" (default: WEIR_COORDINATOR, else 127.0.0.1:7070)."""
+        self._servers = Servers(coordinator or os.environ.get("WEIR_COORDINATOR") or DEFAULT_COORDINATOR)
         self._timeout = timeout
-        self._channel = grpc.insecure_channel(
-            self._address, options=[("grpc.enable_http_proxy", 0),
-                                    ("grpc.service_config", json.dumps(_RETRIES))])
-        self._jobs = job_pb2_grpc.JobServiceStub(self._channel)
-        self._cluster = job_pb2_grpc.ClusterServiceStub(self._channel)
 
     def __enter__(self) -> Client:
         return self
@@ -58,7 +43,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        self._channel.close()
+        self._servers.close()
 
     def submit(self, script: str, name: str, *, variables: typing.Mapping[str, str] | None = None,
                append: bool = False, validate_only: bool = False, from_job: str = "", from_epoch: int = 0,
@@ -72,16 +57,16 @@ class Client:
         request = job_pb2.SubmitRequest(script=script, name=name, variables=variables or {}, append=append,
                                         validate_only=validate_only, request_id=str(uuid.uuid4()), from_job=from_job,
                                         from_epoch=from_epoch, restore_tables=restore_tables)
-        return self._job(self._jobs.Submit, request)
+        return self._job("Submit", request)
 
     def get(self, job: str) -> model.Job:
-        return self._job(self._jobs.Get, job_pb2.GetJobRequest(job=job))
+        return self._job("Get", job_pb2.GetJobRequest(job=job))
 
     def list(self, *, live_only: bool = False) -> typing.Iterator[model.Job]:
         """All jobs, page by page as they are consumed."""
         request = job_pb2.ListJobsRequest(page_size=_PAGE_SIZE, live_only=live_only)
         while True:
-            page = self._call(self._jobs.List, request)
+            page = self._call("List", request)
             for job in page.jobs:
                 yield model.from_message(model.Job, job)
             if not page.next_page_token:
@@ -106,7 +91,7 @@ class Client:
                         return
             except errors.WaitTimeoutError:
                 raise self._timed_out(job, seen) from None
-            except errors.CoordinatorUnreachableError:
+            except (errors.CoordinatorUnreachableError, errors.NotLeaderError, errors.ShuttingDownError):
                 if seen is None or time.monotonic() - last_contact > _SILENCE_MAX_S:
                     raise
             if deadline is not None and time.monotonic() + _RECONNECT_PAUSE_S > deadline:
@@ -136,73 +121,81 @@ class Client:
 
     def stop(self, job: str, *, timeout: float | None = None) -> model.Job:
         """Ends the job after a last checkpoint that is committed; returns when it has ended."""
-        return self._end(self._jobs.Stop, job_pb2.StopRequest(job=job), timeout)
+        return self._end("Stop", job_pb2.StopRequest(job=job), timeout)
 
     def cancel(self, job: str, *, timeout: float | None = None) -> model.Job:
         """Ends the job at once; its tables stay as the last commit left them."""
-        return self._end(self._jobs.Cancel, job_pb2.CancelRequest(job=job), timeout)
+        return self._end("Cancel", job_pb2.CancelRequest(job=job), timeout)
 
     def explain(self, script: str, *, variables: typing.Mapping[str, str] | None = None) -> str:
         """The plan of a script, as text."""
         request = job_pb2.ExplainRequest(script=script, variables=variables or {})
-        return self._call(self._jobs.Explain, request).text
+        return self._call("Explain", request).text
 
     def explain_job(self, job: str) -> str:
         """The plan of a submitted job, as text."""
-        return self._call(self._jobs.Explain, job_pb2.ExplainRequest(job=job)).text
+        return self._call("Explain", job_pb2.ExplainRequest(job=job)).text
 
     def checkpoints(self, job: str) -> tuple[model.Checkpoint, ...]:
         """The retained checkpoints, newest first."""
-        response = self._call(self._jobs.ListCheckpoints, job_pb2.ListCheckpointsRequest(job=job))
+        response = self._call("ListCheckpoints", job_pb2.ListCheckpointsRequest(job=job))
         return tuple(model.from_message(model.Checkpoint, c) for c in response.checkpoints)
 
     def checkpoint(self, job: str, *, savepoint: bool = False, timeout: float = 300.0) -> model.Checkpoint:
         """Takes a checkpoint now and returns when it is published. A savepoint is kept until it is dropped."""
         request = job_pb2.TriggerCheckpointRequest(job=job, savepoint=savepoint)
-        return model.from_message(model.Checkpoint, self._call(self._jobs.TriggerCheckpoint, request, timeout))
+        return model.from_message(model.Checkpoint, self._call("TriggerCheckpoint", request, timeout))
 
     def drop_savepoint(self, job: str, epoch: int) -> model.Checkpoint:
         """Keeps the savepoint no longer than any other checkpoint; of an ended job as well."""
         request = job_pb2.DropSavepointRequest(job=job, epoch=epoch)
-        return model.from_message(model.Checkpoint, self._call(self._jobs.DropSavepoint, request))
+        return model.from_message(model.Checkpoint, self._call("DropSavepoint", request))
 
     def rescale(self, job: str, parallelism: int, *, timeout: float = 300.0) -> model.Job:
         """Moves the job to `parallelism` tasks per vertex behind a checkpoint; returns when they run."""
         request = job_pb2.RescaleRequest(job=job, parallelism=parallelism)
-        return model.from_message(model.Job, self._call(self._jobs.Rescale, request, timeout))
+        return model.from_message(model.Job, self._call("Rescale", request, timeout))
 
     def workers(self) -> tuple[model.Worker, ...]:
-        response = self._call(self._cluster.ListWorkers, job_pb2.ListWorkersRequest())
+        response = self._call("ListWorkers", job_pb2.ListWorkersRequest())
         return tuple(model.from_message(model.Worker, w) for w in response.workers)
 
     def drain_worker(self, worker: str, *, timeout: float = 300.0) -> model.Worker:
         """Moves the tasks of `worker` (address or id) elsewhere; returns when its process may end."""
-        response = self._call(self._cluster.DrainWorker, job_pb2.DrainWorkerRequest(worker=worker), timeout)
+        response = self._call("DrainWorker", job_pb2.DrainWorkerRequest(worker=worker), timeout)
         return model.from_message(model.Worker, response)
 
     def status(self) -> model.ClusterStatus:
         return model.from_message(model.ClusterStatus,
-                                  self._call(self._cluster.GetStatus, job_pb2.GetStatusRequest()))
+                                  self._call("GetStatus", job_pb2.GetStatusRequest()))
 
     # --- plain work ---
 
-    def _call(self, method, request, timeout: float | None = None):
-        try:
-            return method(request, timeout=self._timeout if timeout is None else timeout)
-        except grpc.RpcError as error:
-            raise errors.from_rpc(error, self._address) from None
+    def _call(self, method: str, request, timeout: float | None = None):
+        def attempt(server: Server, left: float):
+            service = server.cluster if method in _CLUSTER_METHODS else server.jobs
+            return getattr(service, method)(request, timeout=left)
+
+        return self._servers.reach(attempt, self._timeout if timeout is None else timeout)
 
     def _job(self, method, request) -> model.Job:
         return model.from_message(model.Job, self._call(method, request))
 
     def _watch_once(self, job: str, deadline: float | None) -> typing.Iterator[model.Job]:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        call = self._jobs.Watch(job_pb2.WatchRequest(job=job), timeout=left)
+        timeout = _NEVER_S if deadline is None else max(0.0, deadline - time.monotonic())
+
+        def attempt(server: Server, left: float):
+            # The first update tells whether this one leads.
+            call = server.jobs.Watch(job_pb2.WatchRequest(job=job), timeout=None if deadline is None else left)
+            return call, next(call, None)
+
+        call, update = self._servers.reach(attempt, timeout)
         try:
-            for update in call:
+            while update is not None:
                 yield model.from_message(model.Job, update)
+                update = next(call, None)
         except grpc.RpcError as error:
-            raise errors.from_rpc(error, self._address) from None
+            raise errors.from_rpc(error, self._servers.addresses) from None
         finally:
             call.cancel()
 

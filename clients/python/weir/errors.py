@@ -16,10 +16,12 @@ _DETAILS_KEY = "grpc-status-details-bin"
 class WeirError(Exception):
     """Any error of a cluster. `reason` is stable; `message` is for people and may change.
 
-    `code` is the gRPC status by name ("NOT_FOUND"), `places` tells what of the request is wrong.
+    `code` is the gRPC status by name ("NOT_FOUND"), `places` tells what of the request is wrong, `leader` is the
+    coordinator to ask instead.
     """
 
     reason = ""
+    leader = ""
 
     def __init__(self, message: str, *, reason: str = "", code: str = "",
                  places: tuple[tuple[str, str], ...] = ()):
@@ -137,10 +139,17 @@ class ShuttingDownError(WeirError):
     reason = "SHUTTING_DOWN"
 
 
+class NotLeaderError(WeirError):
+    """The coordinator stands by; the client follows to `leader`, and raises this when nobody leads for long."""
+
+    reason = "NOT_LEADER"
+
+
 class CoordinatorUnreachableError(WeirError, ConnectionError):
-    """No coordinator answered; made by the client."""
+    """No coordinator answered; made by the client. `refused`: nobody listens there."""
 
     reason = "COORDINATOR_UNREACHABLE"
+    refused = False
 
 
 class WaitTimeoutError(WeirError, TimeoutError):
@@ -172,7 +181,7 @@ _MADE_BY_THE_API = {
                 SavepointNotFoundError, JobNotRunningError, TopicNotFoundError, BrokersUnreachableError, TableRefusedError,
                 TableTakenError, TableOfAnotherJobError, TableAheadError, FromRefusedError, RequestInvalidError, StorageUnavailableError,
                 NotYetSupportedError, ShuttingDownError, RescaleUnderWayError, NotEnoughSlotsError,
-                WorkerNotFoundError, WorkerLostError)
+                WorkerNotFoundError, WorkerLostError, NotLeaderError)
 }
 
 
@@ -180,18 +189,23 @@ def from_rpc(error: grpc.RpcError, address: str) -> WeirError:
     """The exception for a failed call. A reason of a newer server becomes a plain WeirError."""
     code = error.code()
     message = error.details() or code.name
-    reason, places = _details(error)
+    reason, places, leader = _details(error)
     if not reason and code == grpc.StatusCode.UNAVAILABLE:
-        return CoordinatorUnreachableError(
+        unreachable = CoordinatorUnreachableError(
             f"cannot reach a coordinator at {address}: {message}; start one with `weir dev`, or give "
             "the address of yours", code=code.name)
+        unreachable.refused = "failed to connect" in message or "DNS resolution failed" in message
+        return unreachable
     if not reason and code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return WaitTimeoutError(f"the coordinator at {address} did not answer in time")
-    return _MADE_BY_THE_API.get(reason, WeirError)(message, reason=reason, code=code.name, places=places)
+    made = _MADE_BY_THE_API.get(reason, WeirError)(message, reason=reason, code=code.name, places=places)
+    made.leader = leader
+    return made
 
 
-def _details(error: grpc.RpcError) -> tuple[str, tuple[tuple[str, str], ...]]:
+def _details(error: grpc.RpcError) -> tuple[str, tuple[tuple[str, str], ...], str]:
     reason = ""
+    leader = ""
     places: list[tuple[str, str]] = []
     for key, value in error.trailing_metadata() or ():
         if key != _DETAILS_KEY:
@@ -201,6 +215,7 @@ def _details(error: grpc.RpcError) -> tuple[str, tuple[tuple[str, str], ...]]:
             bad_request = error_details_pb2.BadRequest()
             if detail.Unpack(info):
                 reason = info.reason
+                leader = info.metadata.get("leader", "")
             elif detail.Unpack(bad_request):
                 places.extend((v.field, v.description) for v in bad_request.field_violations)
-    return reason, tuple(places)
+    return reason, tuple(places), leader

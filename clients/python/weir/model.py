@@ -92,6 +92,9 @@ class Job:
     script: str  # of get() only
     from_job: str  # id of the job whose checkpoint it went on from; or empty
     from_epoch: int
+    checkpoint_problem: str  # why none was published for long; empty when all is well
+    checkpoint_age_ms: int
+    checkpoint_failures: int  # since the last one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +141,8 @@ class ClusterStatus:
     jobs_running: int
     jobs_total: int
     http_address: str
+    leader: str
+    term: int
 
 
 def from_message(cls, message):
