@@ -37,7 +37,7 @@ absl::Status Serve(const CoordinatorFlags& flags) {
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
                         StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
-                        ServeHttp(flags.http, metrics.get(), [] { return absl::OkStatus(); }));
+                        ServeHttp(flags.http, metrics.get(), [&] { return coordinator->Ready(); }));
   std::cout << "weir coordinator " << Version() << "\n  address  " << coordinator->address()
             << "\n  metrics  http://" << http->address() << "/metrics\n  data     "
             << options.data_uri << std::endl;

@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/http_server.h"
 #include "base/machine.h"
@@ -60,6 +61,11 @@ absl::Status Serve(const DevFlags& flags) {
   WEIR_ASSIGN_OR_RETURN(
       std::unique_ptr<Coordinator> coordinator,
       StartCoordinator(coordinator_options, SystemClock(), SystemRandom(), metrics.get()));
+  // Long enough for the lease of a process that was killed.
+  if (!coordinator->AwaitLead(6'000'000)) {
+    return absl::FailedPreconditionError(absl::StrCat("another coordinator uses the data in ", data,
+                                                      "; stop it, or choose another --data"));
+  }
 
   WorkerOptions worker_options;
   worker_options.coordinators = {coordinator->address()};

@@ -32,6 +32,14 @@ std::string MainTableVersion(const v1::Job& job) {
   return "-";
 }
 
+// "last checkpoint 3m12s ago: one waits for the barrier of activity/1"; empty when all is well.
+std::string CheckpointProblem(const v1::Job& job) {
+  if (job.checkpoint_problem().empty()) return "";
+  const int64_t seconds = job.checkpoint_age_ms() / 1000;
+  return absl::StrCat("last checkpoint ", FormatDuration(seconds * 1'000'000),
+                      " ago: ", job.checkpoint_problem());
+}
+
 std::string WatermarkText(const v1::Job& job) {
   if (job.has_live_watermark()) return ToRfc3339(job.live_watermark());
   return TimeText(job.has_watermark(), job.watermark());
@@ -90,13 +98,13 @@ void PrintRestarts(const v1::Job& job, std::ostream& out) {
 
 void PrintJobs(const v1::ListJobsResponse& jobs, std::ostream& out) {
   TextTable table({"NAME", "ID", "STATE", ">EPOCH", ">IN", ">USED", ">LATE", ">BAD", ">FILTERED",
-                   ">LAG", "WATERMARK"});
+                   ">LAG", "WATERMARK", "PROBLEM"});
   for (const v1::Job& job : jobs.jobs()) {
     table.AddRow({job.name(), job.id(), StateName(job), NumberOrDash(job.epoch()),
                   absl::StrCat(job.records_in()), absl::StrCat(job.records_used()),
                   absl::StrCat(job.late_rows()), absl::StrCat(job.bad_rows()),
                   absl::StrCat(job.filtered_rows()), absl::StrCat(job.lag_records()),
-                  TimeText(job.has_watermark(), job.watermark())});
+                  TimeText(job.has_watermark(), job.watermark()), CheckpointProblem(job)});
   }
   table.Print(out);
 }
@@ -121,6 +129,9 @@ void PrintJob(const v1::Job& job, std::ostream& out) {
             absl::StrCat(FormatByteSize(job.state_bytes()), " in ", job.state_keys(), " keys")},
        })
     pairs.emplace_back(key, value);
+  if (const std::string problem = CheckpointProblem(job); !problem.empty()) {
+    pairs.emplace_back("problem", problem);
+  }
   for (const std::string& warning : job.warnings()) pairs.emplace_back("warning", warning);
   PrintPairs(pairs, out);
   PrintSinks(job, out);
@@ -155,15 +166,18 @@ void PrintWorkers(const v1::ListWorkersResponse& workers, std::ostream& out) {
 }
 
 void PrintCluster(const v1::ClusterStatus& status, std::ostream& out) {
-  PrintPairs({{"version", status.version()},
-              {"data", status.data_uri()},
-              {"workers", absl::StrCat(status.workers())},
-              {"slots", absl::StrCat(status.slots(), ", ", status.slots_used(), " used")},
-              {"jobs", absl::StrCat(status.jobs_total(), ", ", status.jobs_running(), " running")},
-              {"metrics", status.http_address().empty()
-                              ? "-"
-                              : absl::StrCat("http://", status.http_address(), "/metrics")}},
-             out);
+  PrintPairs(
+      {{"version", status.version()},
+       {"leader",
+        status.leader().empty() ? "-" : absl::StrCat(status.leader(), ", term ", status.term())},
+       {"data", status.data_uri()},
+       {"workers", absl::StrCat(status.workers())},
+       {"slots", absl::StrCat(status.slots(), ", ", status.slots_used(), " used")},
+       {"jobs", absl::StrCat(status.jobs_total(), ", ", status.jobs_running(), " running")},
+       {"metrics", status.http_address().empty()
+                       ? "-"
+                       : absl::StrCat("http://", status.http_address(), "/metrics")}},
+      out);
 }
 
 bool IsFinal(const v1::Job& job) {
@@ -199,7 +213,8 @@ std::string WatchLine::Next(const v1::Job& job, int64_t now_us) {
                       NumberOrDash(job.epoch()), "  version ", MainTableVersion(job), "  late ",
                       job.late_rows(), "  bad ", job.bad_rows(),
                       job.state() == v1::WAITING && !job.reason().empty() ? "  " : "",
-                      job.state() == v1::WAITING ? job.reason() : "");
+                      job.state() == v1::WAITING ? job.reason() : "",
+                      job.checkpoint_problem().empty() ? "" : "  ", CheckpointProblem(job));
 }
 
 }  // namespace weir

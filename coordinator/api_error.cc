@@ -9,6 +9,7 @@ namespace {
 
 constexpr char kReasonUrl[] = "weir/reason";
 constexpr char kFieldUrl[] = "weir/field";
+constexpr char kLeaderUrl[] = "weir/leader";
 
 std::string Payload(const absl::Status& status, const char* url) {
   const auto payload = status.GetPayload(url);
@@ -35,7 +36,17 @@ absl::Status JobEndedError(const std::string& job) {
                   absl::StrCat("job ", job, " has ended already"));
 }
 
+absl::Status NotLeaderError(const std::string& leader) {
+  absl::Status status = ApiError(
+      absl::StatusCode::kUnavailable, kReasonNotLeader,
+      leader.empty() ? "no coordinator leads at the moment; ask again in a few seconds"
+                     : absl::StrCat("this coordinator stands by; the leader is at ", leader));
+  if (!leader.empty()) status.SetPayload(kLeaderUrl, absl::Cord(leader));
+  return status;
+}
+
 std::string ApiReason(const absl::Status& status) { return Payload(status, kReasonUrl); }
 std::string ApiField(const absl::Status& status) { return Payload(status, kFieldUrl); }
+std::string ApiLeader(const absl::Status& status) { return Payload(status, kLeaderUrl); }
 
 }  // namespace weir

@@ -32,6 +32,7 @@ inline constexpr char kReasonRequest[] = "REQUEST_INVALID";
 inline constexpr char kReasonStorage[] = "STORAGE_UNAVAILABLE";
 inline constexpr char kReasonLater[] = "NOT_YET_SUPPORTED";
 inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
+inline constexpr char kReasonNotLeader[] = "NOT_LEADER";
 
 // `field` of the request that is wrong; empty = none.
 absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,
@@ -40,9 +41,12 @@ absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::strin
 absl::Status ShuttingDownError();
 // FAILED_PRECONDITION.
 absl::Status JobEndedError(const std::string& job);
-// Empty when the status has none.
+// UNAVAILABLE: this coordinator doesn't lead. `leader` is its address, empty = not known.
+absl::Status NotLeaderError(const std::string& leader);
+// Empty when the status has none, as in the next two.
 std::string ApiReason(const absl::Status& status);
 std::string ApiField(const absl::Status& status);
+std::string ApiLeader(const absl::Status& status);
 
 }  // namespace weir
 

@@ -34,6 +34,9 @@ grpc::Status ToGrpc(const absl::Status& status) {
     google::rpc::ErrorInfo info;
     info.set_reason(reason);
     info.set_domain("weir");
+    if (const std::string leader = ApiLeader(status); !leader.empty()) {
+      (*info.mutable_metadata())["leader"] = leader;
+    }
     details.add_details()->PackFrom(info);
   }
   if (const std::string field = ApiField(status); !field.empty()) {
@@ -159,6 +162,9 @@ void Fill(const JobView& view, bool with_script, v1::Job* out) {
   if (view.last_checkpoint_ms > 0) {
     SetMillis(view.last_checkpoint_ms, out->mutable_last_checkpoint_at());
   }
+  out->set_checkpoint_problem(view.checkpoint_problem);
+  out->set_checkpoint_age_ms(view.checkpoint_age_ms);
+  out->set_checkpoint_failures(view.checkpoint_failures);
   FillParts(view, out);
   if (with_script) out->set_script(view.script);
   out->set_from_job(view.from_job);
@@ -485,6 +491,8 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
           out->set_jobs_running(summary.jobs_running);
           out->set_jobs_total(summary.jobs_total);
           out->set_http_address(summary.http_address);
+          out->set_leader(summary.leader);
+          out->set_term(summary.term);
         }));
     return reactor;
   }

@@ -43,6 +43,7 @@ class CheckpointTracker {
   std::vector<CheckpointId> Expire(int64_t before_us);
 
   const std::map<CheckpointId, Pending>& pending() const { return pending_; }
+  const std::set<TaskId>& tasks() const { return tasks_; }
 
  private:
   std::set<TaskId> tasks_;

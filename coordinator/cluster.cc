@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/status_macros.h"
+#include "base/tcp_probe.h"
+#include "coordinator/api_error.h"
 #include "coordinator/event_loop.h"
 
 namespace weir {
@@ -16,6 +18,10 @@ namespace {
 
 constexpr int64_t kPulseUs = 250'000;
 constexpr int64_t kRereadRetryUs = 5'000'000;
+constexpr int64_t kReadRetryUs = 500'000;
+// A worker whose stream broke and whose machine says nothing for so long is lost.
+constexpr int64_t kProbeMaxUs = 300'000;
+constexpr int64_t kProbeAgainUs = 50'000;
 constexpr int64_t kJobDescribeDeadlineUs = 10'000'000;
 
 }  // namespace
@@ -65,16 +71,21 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
   runner_deps_.random = deps_.random;
   runner_deps_.metrics = deps_.metrics;
   runner_deps_.make_committer = deps_.make_committer;
-  runner_deps_.deliver = [this](const JobId& id, JobEvent event) {
-    deps_.loop->Post([this, id, event = std::move(event)] {
-      const auto it = jobs_.find(id);
-      if (it != jobs_.end() && !shut_down_) it->second->Handle(event);
+  runner_deps_.deliver = [this](const RunnerRef& to, JobEvent event) {
+    deps_.loop->Post([this, to, event = std::move(event)] {
+      const std::shared_ptr<JobRunner*> runner = to.lock();
+      if (runner != nullptr && serving()) (*runner)->Handle(event);
     });
   };
   runner_deps_.describe = [this](const JobId& id, const DescribeSourceAction& question) {
-    queries_.Ask(
-        question, deps_.clock->MonotonicMicros() + kJobDescribeDeadlineUs,
-        [this, id](SourceDescribedEvent answer) { runner_deps_.deliver(id, std::move(answer)); });
+    queries_.Ask(question, deps_.clock->MonotonicMicros() + kJobDescribeDeadlineUs,
+                 [this, id](SourceDescribedEvent answer) {
+                   // Not at once: a question that can't be asked is answered within the asking.
+                   deps_.loop->Post([this, id, answer = std::move(answer)] {
+                     const auto it = jobs_.find(id);
+                     if (it != jobs_.end() && serving()) it->second->Handle(answer);
+                   });
+                 });
   };
   runner_deps_.workers = [this](const JobId& id) { return WorkersFor(id); };
   runner_deps_.reread = [this](const JobId& id, int64_t delay_us) { Reread(id, delay_us); };
@@ -83,7 +94,44 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
 
 Cluster::~Cluster() = default;
 
-absl::Status Cluster::Recover() {
+// ---- Leading and following
+
+void Cluster::Lead(int64_t term, std::string address) {
+  deps_.loop->Post([this, term, address = std::move(address)] {
+    if (shut_down_) return;
+    Drop();
+    term_ = term;
+    leader_.clear();
+    deps_.pool->Run([this, term, address] { ReadAndLead(term, address); });
+  });
+}
+
+void Cluster::ReadAndLead(int64_t term, const std::string& address) {
+  // Shared with the closure, which must be copyable.
+  auto logs = std::make_shared<absl::StatusOr<std::map<JobId, JobLogState>>>(ReadLogs());
+  deps_.loop->Post([this, term, address, logs] {
+    if (shut_down_ || term_ != term) return;
+    if (!logs->ok()) {
+      WEIR_LOG(kWarning, "the job logs can't be read; trying again",
+               {"error", logs->status().message()});
+      return deps_.loop->PostAt(
+          deps_.clock->MonotonicMicros() + kReadRetryUs, [this, term, address] {
+            if (shut_down_ || term_ != term) return;
+            deps_.pool->Run([this, term, address] { ReadAndLead(term, address); });
+          });
+    }
+    leads_ = true;
+    leader_ = address;
+    WEIR_LOG(kInfo, "leads", {"term", term}, {"jobs", (*logs)->size()});
+    for (auto& [id, log] : **logs) Add(id, std::move(log), /*took_over=*/true);
+    HoldOrigins();
+    for (const auto& [id, job] : jobs_) job->Tick();
+    deps_.on_role(LeadRole::kLeads);
+    if (!std::exchange(pulsing_, true)) Every();
+  });
+}
+
+absl::StatusOr<std::map<JobId, JobLogState>> Cluster::ReadLogs() {
   WEIR_ASSIGN_OR_RETURN(const std::vector<JobId> ids, ListJobs(deps_.blobs));
   std::map<JobId, JobLogState> logs;
   for (const JobId& id : ids) {
@@ -98,14 +146,79 @@ absl::Status Cluster::Recover() {
     }
     logs.emplace(id, std::move(log));
   }
-  deps_.loop->Run([&] {
-    for (auto& [id, log] : logs) Add(id, std::move(log), /*took_over=*/true);
-    HoldOrigins();
-    for (const auto& [id, job] : jobs_) job->Tick();
-    Every();
+  // A leader that was paused while it recorded a job, and replaced meanwhile, didn't acknowledge
+  // it: the caller repeated the request, and it may have made another job here.
+  std::map<std::string, JobId> of_request;
+  for (const auto& [id, log] : logs) {
+    const std::string& request = log.spec->request_id;
+    if (request.empty()) continue;
+    JobId& kept = of_request[request];
+    if (kept.empty() || (log.tail > 1 && logs.at(kept).tail == 1)) kept = id;
+  }
+  std::erase_if(logs, [&](const auto& entry) {
+    const std::string& request = entry.second.spec->request_id;
+    if (request.empty() || of_request.at(request) == entry.first || entry.second.tail > 1) {
+      return false;
+    }
+    WEIR_LOG(kWarning, "a job that was never acknowledged is left alone", {"job", entry.first},
+             {"in its place", of_request.at(request)});
+    return true;
   });
-  return absl::OkStatus();
+  return logs;
 }
+
+void Cluster::Follow(std::string leader) {
+  deps_.loop->Post([this, leader = std::move(leader)] {
+    if (shut_down_) return;
+    if (leads_) {
+      WEIR_LOG(kWarning, "leads no more", {"term", term_}, {"leader", leader});
+    } else {
+      WEIR_LOG(kInfo, "stands by", {"leader", leader});
+    }
+    term_ = 0;
+    leader_ = leader;
+    Drop();
+    deps_.on_role(leader_.empty() ? LeadRole::kUnknown : LeadRole::kStandsBy);
+    if (!std::exchange(pulsing_, true)) Every();
+  });
+}
+
+void Cluster::Drop() {
+  leads_ = false;
+  RefuseAll();
+  registry_.Clear();
+  for (const auto& [id, job] : jobs_) deps_.metrics->RemoveSeries("job", id);
+  jobs_.clear();
+  holding_.clear();
+}
+
+absl::Status Cluster::Refusal() const {
+  if (!shut_down_) return NotLeaderError(leader_);
+  return ShuttingDownError();
+}
+
+// What was asked may not have been recorded: callers ask again, at the next leader.
+void Cluster::RefuseAll() {
+  queries_.FailAll();
+  for (const Waiter& waiter : std::exchange(waiters_, {})) {
+    if (waiter.ended) waiter.ended(Refusal());
+    if (waiter.checkpoint) waiter.checkpoint(Refusal());
+    if (waiter.rescaled) waiter.rescaled(Refusal());
+  }
+  for (const DrainWaiter& waiter : std::exchange(drain_waiters_, {})) waiter.done(Refusal());
+  for (const Watched& watched : std::exchange(watched_, {})) watched.watcher->OnError(Refusal());
+}
+
+void Cluster::ShutDown() {
+  deps_.loop->Run([this] {
+    shut_down_ = true;
+    leader_.clear();
+    RefuseAll();
+    registry_.Clear();
+  });
+}
+
+// ---- Jobs
 
 JobRunner* Cluster::Add(const JobId& id, JobLogState log, bool took_over) {
   auto runner =
@@ -130,12 +243,14 @@ bool Cluster::ShowDamaged(const JobId& id, const absl::Status& damage, JobLogSta
 }
 
 void Cluster::Reread(const JobId& id, int64_t delay_us) {
+  // Whoever acts for the job may lead.
+  deps_.confirm_leader([](bool) {});
   deps_.loop->PostAt(deps_.clock->MonotonicMicros() + delay_us, [this, id] {
     deps_.pool->Run([this, id] {
       auto log = std::make_shared<JobLogState>();  // for the closure, which must be copyable
       const absl::Status read = JobLog(deps_.blobs, id).CatchUp(log.get());
       deps_.loop->Post([this, id, log, read] {
-        if (shut_down_) return;
+        if (!serving() || !jobs_.contains(id)) return;
         const bool damaged = absl::IsDataLoss(read) && ShowDamaged(id, read, log.get());
         if (!read.ok() && !damaged) {
           WEIR_LOG(kWarning, "a job's log can't be read", {"job", id}, {"error", read.message()});
@@ -146,25 +261,12 @@ void Cluster::Reread(const JobId& id, int64_t delay_us) {
         holding_.clear();  // its own and those of others on it: all are told again
         HoldOrigins();
         runner->Tick();
+        for (const Waiter& waiter : waiters_) {
+          if (waiter.job == id && waiter.request && runner->live()) runner->Handle(*waiter.request);
+        }
         OnChanged(id);
       });
     });
-  });
-}
-
-void Cluster::ShutDown() {
-  deps_.loop->Run([this] {
-    shut_down_ = true;
-    queries_.FailAll();
-    for (const Waiter& waiter : waiters_) Answer(waiter, /*timed_out=*/true);
-    waiters_.clear();
-    for (const DrainWaiter& waiter : drain_waiters_) AnswerDrain(waiter);
-    drain_waiters_.clear();
-    for (const Watched& watched : watched_) {
-      watched.watcher->OnError(absl::UnavailableError("the coordinator is shutting down"));
-    }
-    watched_.clear();
-    for (const auto& [id, worker] : registry_.workers()) worker.session->Close();
   });
 }
 
@@ -172,15 +274,61 @@ void Cluster::ShutDown() {
 
 void Cluster::OnMessage(const std::shared_ptr<WorkerSession>& session, FromWorker message) {
   deps_.loop->Post([this, session, message = std::move(message)]() mutable {
-    if (!shut_down_) Handle(session, std::move(message));
+    if (!serving()) {
+      session->Send({"", NotLeaderMessage{leader_}});
+      return session->Close();
+    }
+    Handle(session, std::move(message));
   });
 }
 
 void Cluster::OnClosed(const std::shared_ptr<WorkerSession>& session) {
   deps_.loop->Post([this, session] {
-    if (shut_down_ || !registry_.OnClosed(session)) return;
-    OnWorkersChanged();
+    if (!serving()) return;
+    const int64_t now_us = deps_.clock->MonotonicMicros();
+    bool replaced = false;
+    const WorkerRegistry::Worker* suspect =
+        registry_.OnClosed(session, now_us, deps_.clock->WallMicros() / 1000, &replaced);
+    if (replaced) return OnWorkersChanged();
+    if (suspect == nullptr) return;
+    WEIR_LOG(kInfo, "worker's stream broke", {"address", suspect->registration.address});
+    const std::string id = suspect->id;
+    Probe(id, now_us);
+    deps_.loop->PostAt(now_us + kProbeMaxUs, [this, id] {
+      WorkerRegistry::Worker* worker = registry_.Find(id);
+      if (!serving() || worker == nullptr || worker->answered) return;
+      WEIR_LOG(kWarning, "worker lost: no answer", {"address", worker->registration.address});
+      registry_.Remove(id, /*gone=*/false);
+      OnWorkersChanged();
+    });
   });
+}
+
+void Cluster::Probe(const std::string& worker_id, int64_t since_us) {
+  const WorkerRegistry::Worker* worker = registry_.Find(worker_id);
+  if (worker == nullptr || !worker->suspect) return;  // it came back, or its lease ran out
+  deps_.probes->Run([this, worker_id, since_us, address = worker->registration.address] {
+    const ProbeResult result = ProbeTcp(address, static_cast<int>(kProbeMaxUs / 1000));
+    if (result == ProbeResult::kSilent) return;  // its time runs out
+    deps_.loop->Post([this, worker_id, since_us, result] {
+      if (serving()) OnProbed(worker_id, since_us, result == ProbeResult::kRefused);
+    });
+  });
+}
+
+void Cluster::OnProbed(const std::string& worker_id, int64_t since_us, bool refused) {
+  WorkerRegistry::Worker* worker = registry_.Find(worker_id);
+  if (worker == nullptr) return;
+  if (!refused) {
+    // Alive, or about to end: its stream may have closed before the port it listens at.
+    worker->answered = true;
+    return deps_.loop->PostAt(deps_.clock->MonotonicMicros() + kProbeAgainUs,
+                              [this, worker_id, since_us] { Probe(worker_id, since_us); });
+  }
+  WEIR_LOG(kWarning, "worker lost: its process is gone", {"address", worker->registration.address},
+           {"detected_ms", (deps_.clock->MonotonicMicros() - since_us) / 1000});
+  registry_.Remove(worker_id, /*gone=*/true);
+  OnWorkersChanged();
 }
 
 void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker message) {
@@ -197,7 +345,7 @@ void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker m
   if (worker == nullptr) return;  // replaced or expired: its reports may have gaps
   if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     CancelLeftOver(*worker, *heartbeat);
-    registry_.OnHeartbeat(worker, std::move(*heartbeat));
+    registry_.OnHeartbeat(worker, std::move(*heartbeat), now_us);
     return AdvanceDrains();
   }
   if (std::holds_alternative<DrainRequest>(message)) return Drain(worker);
@@ -242,7 +390,9 @@ std::vector<WorkerView> Cluster::WorkersFor(const JobId& job) const {
   const auto load = SlotLoad(job);
   std::vector<WorkerView> views;
   for (const auto& [id, worker] : registry_.workers()) {
-    WorkerView view{id, worker.registration.address, worker.registration.slots, {}};
+    // A suspect's tasks count as there for the moment; new ones go elsewhere.
+    WorkerView view{
+        id, worker.registration.address, worker.suspect ? 0 : worker.registration.slots, {}};
     view.draining = worker.state != WorkerState::kActive;
     view.slot_load.resize(static_cast<size_t>(view.slots));
     if (const auto it = load.find(id); it != load.end()) {
@@ -258,7 +408,7 @@ std::vector<WorkerView> Cluster::WorkersFor(const JobId& job) const {
 void Cluster::Every() {
   if (shut_down_) return;
   const int64_t now_us = deps_.clock->MonotonicMicros();
-  const std::vector<std::string> lost = registry_.Expire(now_us);
+  const std::vector<std::string> lost = registry_.Expire(now_us, deps_.clock->WallMicros() / 1000);
   for (const std::string& address : lost) {
     WEIR_LOG(kWarning, "worker's lease ran out", {"address", address});
   }
@@ -270,6 +420,8 @@ void Cluster::Every() {
     it = now_us >= it->next_us && Show(&*it) ? watched_.erase(it) : std::next(it);
   }
   for (const auto& [id, job] : jobs_) job->UpdateGauges();
+  deps_.metrics->GetGauge("weir_leader", "1 while this coordinator leads, 0 while it stands by", {})
+      ->Set(leads_ ? 1 : 0);
   deps_.loop->PostAt(now_us + kPulseUs, [this] { Every(); });
 }
 

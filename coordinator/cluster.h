@@ -40,6 +40,8 @@ struct ClusterSummary {
   int slots_used = 0;
   int jobs_running = 0;
   int jobs_total = 0;
+  std::string leader;  // address
+  int64_t term = 0;
 };
 
 // Hears of a job until its final state. Called on the loop's thread.
@@ -49,6 +51,12 @@ class JobWatcher {
   // The last call has `final`; the watcher is dropped afterwards.
   virtual void OnJob(const JobView& view, bool final) = 0;
   virtual void OnError(const absl::Status& status) = 0;
+};
+
+enum class LeadRole {
+  kUnknown,  // nobody is known to lead, or it is this process and the jobs aren't known yet
+  kLeads,
+  kStandsBy,
 };
 
 struct ClusterOptions {
@@ -67,8 +75,15 @@ struct ClusterDeps {
   Metrics* metrics = nullptr;
   CommitDriver::MakeCommitter make_committer;
   CompileJob compile;
+  IoPool* probes = nullptr;  // connects to workers' addresses; blocks for a moment each
+  // Asks whether this process holds the lease at some moment from now on; the answer on any thread.
+  std::function<void(std::function<void(bool)>)> confirm_leader;
+  // Who leads the cluster, whenever that changes, and at first. On the loop.
+  std::function<void(LeadRole)> on_role;
 };
 
+// Begins as a standby that knows no leader: calls are refused (NOT_LEADER), workers sent away.
+//
 // Methods may be called on any thread; answers come on the loop's.
 class Cluster : public WorkerListener {
  public:
@@ -78,8 +93,12 @@ class Cluster : public WorkerListener {
   Cluster(ClusterOptions options, ClusterDeps deps);
   ~Cluster() override;
 
-  // Reads all job logs and goes on with the live jobs. Before anything else; blocks.
-  absl::Status Recover();
+  // Reads all job logs, on the pool, for as long as it takes, and goes on with the live jobs,
+  // unless Follow() comes first. `address`: of this coordinator's API.
+  void Lead(int64_t term, std::string address);
+  // Another coordinator leads, at `leader` (empty: not known). Drops jobs and workers, after
+  // answering everybody who waits.
+  void Follow(std::string leader);
   // Answers everything that still waits; nothing is accepted afterwards.
   void ShutDown();
 
@@ -123,6 +142,8 @@ class Cluster : public WorkerListener {
     JobId job;
     int64_t deadline_us = 0;
     int64_t asked_us = 0;
+    // What the job's log may not have yet: asked again when the job's runner is replaced.
+    std::optional<JobEvent> request;
     Done<JobView> ended;  // one of the three is set
     Done<CheckpointView> checkpoint;
     Done<JobView> rescaled;
@@ -142,6 +163,17 @@ class Cluster : public WorkerListener {
     int64_t next_us = 0;
   };
 
+  // On the pool: all jobs' logs; without those that can't be read from the beginning.
+  absl::StatusOr<std::map<JobId, JobLogState>> ReadLogs();
+  void ReadAndLead(int64_t term, const std::string& address);
+  void Drop();
+  bool serving() const { return leads_ && !shut_down_; }
+  // Why a call isn't served.
+  absl::Status Refusal() const;
+  void RefuseAll();
+  // A worker's stream broke: is the process still there?
+  void Probe(const std::string& worker_id, int64_t since_us);
+  void OnProbed(const std::string& worker_id, int64_t since_us, bool refused);
   void Every();  // the clock's pulse: leases, deadlines, gauges, watchers
   void Handle(const std::shared_ptr<WorkerSession>& session, FromWorker message);
   // Ends what the worker runs though its job has moved on: the worker was away, or the coordinator
@@ -167,9 +199,11 @@ class Cluster : public WorkerListener {
   absl::StatusOr<OriginJob> FindOrigin(const std::string& job);
   // Jobs that go on from another one's checkpoint hold its files until they have copies.
   void HoldOrigins();
+  void HoldOrigin(const JobId& job, const JobOrigin& origin);
   // Deletes what a job that ended lately left behind because a coordinator died.
   void TidyEnded(const JobId& id, const JobLogState& log);
   void AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done);
+  void AcknowledgeSubmit(const Submitted& submitted, bool confirmed, const Done<JobView>& done);
   void End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done);
   void OnChanged(const JobId& job);
   void DropOfEnded(const JobId& job, const CheckpointView& savepoint, Done<CheckpointView> done);
@@ -196,6 +230,10 @@ class Cluster : public WorkerListener {
   std::list<DrainWaiter> drain_waiters_;
   std::list<Watched> watched_;
   std::set<JobId> holding_;  // a checkpoint of their origin
+  int64_t term_ = 0;         // that this process was told to lead; 0 = it follows
+  bool leads_ = false;       // and the jobs are known
+  std::string leader_;       // its address, this one's included; empty = not known
+  bool pulsing_ = false;
   bool shut_down_ = false;
 };
 

@@ -18,7 +18,7 @@ constexpr int kPageSizeMax = 1000;
 }  // namespace
 
 absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
-  if (shut_down_) return ShuttingDownError();
+  if (!serving()) return Refusal();
   if (const auto it = jobs_.find(job); it != jobs_.end()) return it->second.get();
   JobRunner* newest = nullptr;
   for (const auto& [id, runner] : jobs_) {
@@ -36,13 +36,14 @@ absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
 
 void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
   deps_.loop->Post([this, args = std::move(args), done = std::move(done)] {
-    if (shut_down_) return done(ShuttingDownError());
+    if (!serving()) return done(Refusal());
     if (!args.request_id.empty()) {
       for (const auto& [id, job] : jobs_) {
         if (job->spec().request_id == args.request_id) return done(job->View(true));
       }
     }
     submitter_.Submit(args, [this, args, done](absl::StatusOr<Submitted> submitted) {
+      if (!serving()) return done(Refusal());
       if (submitted.ok() && submitted->validated_only) {
         JobView view;
         view.name = args.name;
@@ -56,19 +57,30 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
 
 void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done) {
   if (!submitted.ok()) return done(submitted.status());
-  // Recorded, so the next coordinator has it; asked again, it answers with the job.
-  if (shut_down_) return done(ShuttingDownError());
+  // The submitter lets go of the checkpoint as soon as this returns.
+  if (const auto origin = submitted->log.spec->origin; origin) HoldOrigin(submitted->id, *origin);
+  // A new leader knows the jobs that were recorded before it took over. So a job is acknowledged
+  // only when this process still held the lease after recording it.
+  deps_.confirm_leader([this, submitted = *submitted, done](bool confirmed) {
+    deps_.loop->Post(
+        [this, submitted, confirmed, done] { AcknowledgeSubmit(submitted, confirmed, done); });
+  });
+}
+
+void Cluster::AcknowledgeSubmit(const Submitted& submitted, bool confirmed,
+                                const Done<JobView>& done) {
+  if (!serving()) return done(Refusal());
   // Several callers of one request come here with the same job.
-  auto it = jobs_.find(submitted->id);
+  auto it = jobs_.find(submitted.id);
   if (it == jobs_.end()) {
-    JobRunner* runner = Add(submitted->id, submitted->log, /*took_over=*/false);
+    JobRunner* runner = Add(submitted.id, submitted.log, /*took_over=*/false);
     HoldOrigins();
     runner->Tick();
-    it = jobs_.find(submitted->id);
+    it = jobs_.find(submitted.id);
   }
+  if (!confirmed) return done(NotLeaderError(""));
   JobView view = it->second->View(true);
-  view.warnings.insert(view.warnings.begin(), submitted->warnings.begin(),
-                       submitted->warnings.end());
+  view.warnings.insert(view.warnings.begin(), submitted.warnings.begin(), submitted.warnings.end());
   done(std::move(view));
 }
 
@@ -82,7 +94,7 @@ void Cluster::Get(std::string job, Done<JobView> done) {
 
 void Cluster::List(int page_size, std::string after, bool live_only, Done<Page> done) {
   deps_.loop->Post([this, page_size, after = std::move(after), live_only, done = std::move(done)] {
-    if (shut_down_) return done(ShuttingDownError());
+    if (!serving()) return done(Refusal());
     const auto limit =
         static_cast<size_t>(page_size <= 0 ? 100 : std::min(page_size, kPageSizeMax));
     std::vector<const JobRunner*> ordered;
@@ -133,6 +145,7 @@ void Cluster::End(std::string job, JobEvent request, int64_t deadline_us, Done<J
     Waiter waiter;
     waiter.job = (*runner)->id();
     waiter.deadline_us = deadline_us;
+    waiter.request = request;
     waiter.ended = done;
     waiters_.push_back(std::move(waiter));
     (*runner)->Handle(request);
@@ -181,7 +194,7 @@ void Cluster::AnswerWaiters(const JobId* job) {
 void Cluster::OnChanged(const JobId& job) {
   // Not at once: the runner that says so is in the middle of its work.
   deps_.loop->Post([this, job] {
-    if (shut_down_) return;
+    if (!serving() || !jobs_.contains(job)) return;
     HoldOrigins();
     AnswerWaiters(&job);
     for (auto it = watched_.begin(); it != watched_.end();) {
@@ -216,7 +229,10 @@ void Cluster::Unwatch(const std::shared_ptr<JobWatcher>& watcher) {
 
 void Cluster::GetStatus(Done<ClusterSummary> done) {
   deps_.loop->Post([this, done = std::move(done)] {
+    if (!serving()) return done(Refusal());
     ClusterSummary summary;
+    summary.leader = leader_;
+    summary.term = term_;
     summary.data_uri = options_.data_uri;
     summary.http_address = options_.http_address;
     summary.workers = static_cast<int>(registry_.workers().size());

@@ -71,6 +71,7 @@ void Cluster::TriggerCheckpoint(std::string job, bool savepoint, int64_t deadlin
     waiter.asked_us = deps_.clock->MonotonicMicros();
     waiter.checkpoint = done;
     waiter.savepoint = savepoint;
+    if (savepoint) waiter.request = CheckpointRequestedEvent{true};
     waiters_.push_back(std::move(waiter));
     (*runner)->Handle(CheckpointRequestedEvent{savepoint});
   });
@@ -96,6 +97,7 @@ void Cluster::DropSavepoint(std::string job, Epoch epoch, int64_t deadline_us,
     waiter.deadline_us = deadline_us;
     waiter.checkpoint = done;
     waiter.dropped = savepoint;
+    waiter.request = DropSavepointEvent{epoch};
     waiters_.push_back(std::move(waiter));
     (*runner)->Handle(DropSavepointEvent{epoch});
     OnChanged((*runner)->id());
@@ -107,7 +109,7 @@ void Cluster::DropOfEnded(const JobId& job, const CheckpointView& savepoint,
   deps_.pool->Run([this, job, savepoint, done = std::move(done)] {
     const absl::Status dropped = AppendDropped(deps_, job, Epoch(savepoint.epoch));
     deps_.loop->Post([this, job, savepoint, done, dropped] {
-      if (!shut_down_) Reread(job, 0);  // shows the log as it is now
+      if (serving()) Reread(job, 0);  // shows the log as it is now
       if (dropped.ok()) return done(savepoint);
       done(ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
                     absl::StrCat("the savepoint may not be dropped: ", dropped.message(),
@@ -138,15 +140,20 @@ void Cluster::HoldOrigins() {
   for (const auto& [id, job] : jobs_) {
     const JobOrigin* origin = job->spec().origin.get();
     if (origin == nullptr) continue;
-    const auto from = jobs_.find(origin->job);
-    if (from == jobs_.end()) continue;
     if (job->live() && job->log().checkpoints.empty()) {
-      // Not kept any more: then the import will find its files gone, and say so.
-      if (holding_.insert(id).second) from->second->Hold(id, origin->epoch, [](bool) {});
+      HoldOrigin(id, *origin);
     } else if (holding_.erase(id) > 0) {
-      from->second->Release(id);
+      const auto from = jobs_.find(origin->job);
+      if (from != jobs_.end()) from->second->Release(id);
     }
   }
+}
+
+void Cluster::HoldOrigin(const JobId& job, const JobOrigin& origin) {
+  const auto from = jobs_.find(origin.job);
+  if (from == jobs_.end() || !holding_.insert(job).second) return;
+  // Not kept any more: then the import will find its files gone, and say so.
+  from->second->Hold(job, origin.epoch, [](bool) {});
 }
 
 void Cluster::TidyEnded(const JobId& id, const JobLogState& log) {

@@ -56,6 +56,7 @@ void Cluster::Rescale(std::string job, int parallelism, int64_t deadline_us, Don
     Waiter waiter;
     waiter.job = (*runner)->id();
     waiter.deadline_us = deadline_us;
+    waiter.request = RescaleRequestedEvent{parallelism};
     waiter.rescaled = done;
     waiter.parallelism = parallelism;
     (*runner)->Handle(RescaleRequestedEvent{parallelism});
@@ -106,6 +107,7 @@ WorkerSummary Cluster::Summarise(const WorkerRegistry::Worker& worker) const {
 
 void Cluster::ListWorkers(Done<std::vector<WorkerSummary>> done) {
   deps_.loop->Post([this, done = std::move(done)] {
+    if (!serving()) return done(Refusal());
     std::vector<WorkerSummary> workers;
     for (const auto& [id, worker] : registry_.workers()) workers.push_back(Summarise(worker));
     for (const WorkerRegistry::Worker& worker : registry_.lost()) {
@@ -117,7 +119,7 @@ void Cluster::ListWorkers(Done<std::vector<WorkerSummary>> done) {
 
 void Cluster::DrainWorker(std::string worker, int64_t deadline_us, Done<WorkerSummary> done) {
   deps_.loop->Post([this, name = std::move(worker), deadline_us, done = std::move(done)] {
-    if (shut_down_) return done(ShuttingDownError());
+    if (!serving()) return done(Refusal());
     WorkerRegistry::Worker* found = registry_.FindByName(name);
     if (found == nullptr) {
       return done(ApiError(
@@ -163,9 +165,7 @@ bool Cluster::AnswerDrain(const DrainWaiter& waiter) {
   const WorkerRegistry::Worker* worker = registry_.Find(waiter.worker_id);
   // Behind a broken stream it comes back as another one, draining still.
   if (worker == nullptr) worker = registry_.FindByName(waiter.address);
-  if (shut_down_) {
-    waiter.done(ShuttingDownError());
-  } else if (worker == nullptr || worker->state == WorkerState::kActive) {
+  if (worker == nullptr || worker->state == WorkerState::kActive) {
     waiter.done(ApiError(absl::StatusCode::kFailedPrecondition, kReasonWorkerLost,
                          absl::StrCat("worker ", waiter.address,
                                       " was lost before it was drained; its jobs go on without it "

@@ -72,6 +72,10 @@ struct RefusedMessage {
 struct DrainMessage {};
 // Nothing runs there any more.
 struct DrainedMessage {};
+// Registration at a coordinator that doesn't lead: the worker goes to the leader.
+struct NotLeaderMessage {
+  std::string leader;  // "host:port"; empty = not known
+};
 struct DeployMessage {
   // Shared by the messages to all workers: plan and restores can be large.
   std::shared_ptr<const DeployAction> deploy;
@@ -81,8 +85,8 @@ struct DeployMessage {
 
 struct ToWorker {
   JobId job;  // empty where the body isn't about a job
-  std::variant<WelcomeMessage, RefusedMessage, DrainMessage, DrainedMessage, DeployMessage,
-               StartAction, TriggerAction, NotifyPublishedAction, CancelTasksAction,
+  std::variant<WelcomeMessage, RefusedMessage, NotLeaderMessage, DrainMessage, DrainedMessage,
+               DeployMessage, StartAction, TriggerAction, NotifyPublishedAction, CancelTasksAction,
                AddPartitionsAction, DescribeSourceAction>
       body;
 };

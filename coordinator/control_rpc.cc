@@ -132,6 +132,9 @@ struct WriteMessage {
   void operator()(const RefusedMessage& m) const { out->set_refused(m.why); }
   void operator()(const DrainMessage&) const { out->mutable_drain(); }
   void operator()(const DrainedMessage&) const { out->mutable_drained(); }
+  void operator()(const NotLeaderMessage& m) const {
+    out->mutable_not_leader()->set_leader(m.leader);
+  }
   void operator()(const DeployMessage& m) const {
     v1::Deploy* deploy = out->mutable_deploy();
     deploy->set_job(job);

@@ -1,8 +1,11 @@
 // The coordinator as one object: decides about jobs and serves the API and workers.
+//
+// Several may run on one blob store. One of them leads (lease.h); the others stand by: they serve,
+// but send callers and workers to the leader, and take over when it is gone.
 #ifndef WEIR_COORDINATOR_COORDINATOR_H_
 #define WEIR_COORDINATOR_COORDINATOR_H_
 
-#include <functional>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -25,14 +28,20 @@ struct CoordinatorOptions {
 
 class Coordinator {
  public:
-  // Ends serving; workers go on by themselves and come back to the next coordinator.
+  // Ends serving and gives the lead away; workers go on by themselves and come to the next
+  // coordinator.
   virtual ~Coordinator() = default;
   // "host:port" with the real port.
   virtual const std::string& address() const = 0;
+  // OK when it leads and knows the jobs, or stands by and can read who leads; else why not.
+  virtual absl::Status Ready() const = 0;
+  // Whether it leads, now or within `timeout_us`.
+  virtual bool AwaitLead(int64_t timeout_us) const = 0;
 };
 
-// Reads what the cluster was doing, goes on with it, and serves until destroyed. Clock, random and
-// metrics outlive it.
+// Serves until destroyed. When no other coordinator leads, it reads what the cluster was doing and
+// goes on with it before this returns (within bounds: a slow store leaves it not ready). Clock,
+// random and metrics outlive it.
 // FAILED_PRECONDITION when the address is taken or the data was written by a newer version.
 absl::StatusOr<std::unique_ptr<Coordinator>> StartCoordinator(const CoordinatorOptions& options,
                                                               Clock* clock, Random* random,

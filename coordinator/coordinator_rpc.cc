@@ -1,9 +1,14 @@
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/io_pool.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/status_macros.h"
@@ -15,6 +20,7 @@
 #include "coordinator/coordinator_seams.h"
 #include "coordinator/data_directory.h"
 #include "coordinator/event_loop.h"
+#include "coordinator/lease_keeper.h"
 #include "coordinator/server_rpc.h"
 #include "grpcpp/impl/service_type.h"
 
@@ -22,18 +28,27 @@ namespace weir {
 namespace {
 
 constexpr int kIoThreads = 4;
+constexpr int kProbeThreads = 2;
+// A start waits that long to learn who leads, and then, when it does, for the jobs' logs.
+constexpr absl::Duration kStartMax = absl::Seconds(10);
 
 // Destroyed in reverse: the server first, then the pool's queued work, which may still post to the
 // stopped loop.
-class CoordinatorImpl : public Coordinator {
+class CoordinatorImpl : public Coordinator, public LeaseListener {
  public:
   CoordinatorImpl(std::unique_ptr<BlobStore> blobs, Clock* clock)
-      : blobs_(std::move(blobs)), loop_(clock), pool_(MakeIoPool("coord-io", kIoThreads)) {}
+      : blobs_(std::move(blobs)),
+        loop_(clock),
+        pool_(MakeIoPool("coord-io", kIoThreads)),
+        probes_(MakeIoPool("probe", kProbeThreads)) {}
 
   ~CoordinatorImpl() override {
     if (cluster_ != nullptr) cluster_->ShutDown();
+    if (lease_ != nullptr) lease_->Release();  // behind the last thing done for a job
     server_.reset();
     loop_.Stop();
+    lease_.reset();
+    probes_.reset();
     pool_.reset();
   }
 
@@ -41,14 +56,24 @@ class CoordinatorImpl : public Coordinator {
                      Random* random, Metrics* metrics);
 
   const std::string& address() const override { return address_; }
+  absl::Status Ready() const override;
+  bool AwaitLead(int64_t timeout_us) const override;
+
+  void OnLead(int64_t term) override { cluster_->Lead(term, address_); }
+  void OnFollow(const std::string& address) override { cluster_->Follow(address); }
 
  private:
   const std::unique_ptr<BlobStore> blobs_;
   EventLoop loop_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<IoPool> pool_;
+  std::unique_ptr<IoPool> probes_;
   std::unique_ptr<RpcServer> server_;
   std::string address_;
+  std::unique_ptr<LeaseKeeper> lease_;
+
+  mutable absl::Mutex mutex_;
+  LeadRole role_ ABSL_GUARDED_BY(mutex_) = LeadRole::kUnknown;
 };
 
 absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, CoordinatorSeams seams,
@@ -58,19 +83,53 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
     cluster_options.machine.coordinator =
         options.advertise.empty() ? options.listen : options.advertise;
   }
-  cluster_ = std::make_unique<Cluster>(std::move(cluster_options),
-                                       ClusterDeps{&loop_, pool_.get(), blobs_.get(), clock, random,
-                                                   metrics, seams.make_committer, seams.compile});
-  // Workers and clients come in only when the jobs are known.
-  WEIR_RETURN_IF_ERROR(cluster_->Recover());
+  ClusterDeps deps{&loop_,  pool_.get(),          blobs_.get(),  clock,         random,
+                   metrics, seams.make_committer, seams.compile, probes_.get(), {},
+                   {}};
+  deps.confirm_leader = [this](std::function<void(bool)> done) {
+    lease_->Confirm(std::move(done));
+  };
+  deps.on_role = [this](LeadRole role) {
+    absl::MutexLock lock(&mutex_);
+    role_ = role;
+  };
+  cluster_ = std::make_unique<Cluster>(std::move(cluster_options), std::move(deps));
   std::vector<std::unique_ptr<grpc::Service>> services = MakeApiServices(
       cluster_.get(), pool_.get(), seams.compile, std::move(seams.explain), Version());
   services.push_back(MakeControlService(cluster_.get()));
   WEIR_ASSIGN_OR_RETURN(server_, StartRpcServer(options.listen, std::move(services)));
   address_ = options.advertise.empty() ? server_->address() : options.advertise;
+
+  LeaseRecord self;
+  self.holder = RandomHex(*random, 32);
+  self.address = address_;
+  self.place = absl::StrCat(MachineId(), "/", server_->address());
+  lease_ = std::make_unique<LeaseKeeper>(blobs_.get(), clock, std::move(self), seams.lease, this);
+  lease_->Start();
+  {
+    absl::MutexLock lock(&mutex_);
+    auto known = [this]()
+                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return role_ != LeadRole::kUnknown; };
+    mutex_.AwaitWithTimeout(absl::Condition(&known), kStartMax);
+  }
   WEIR_LOG(kInfo, "coordinator serves", {"address", server_->address()},
            {"data", options.data_uri});
   return absl::OkStatus();
+}
+
+absl::Status CoordinatorImpl::Ready() const {
+  absl::MutexLock lock(&mutex_);
+  if (role_ == LeadRole::kLeads) return absl::OkStatus();
+  if (role_ == LeadRole::kStandsBy && lease_->knows()) return absl::OkStatus();
+  return absl::UnavailableError(
+      role_ == LeadRole::kStandsBy ? "stands by, but can't read who leads"
+                                   : "nobody is known to lead, or the jobs have not been read yet");
+}
+
+bool CoordinatorImpl::AwaitLead(int64_t timeout_us) const {
+  absl::MutexLock lock(&mutex_);
+  auto leads = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return role_ == LeadRole::kLeads; };
+  return mutex_.AwaitWithTimeout(absl::Condition(&leads), absl::Microseconds(timeout_us));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "coordinator/commit_driver.h"
 #include "coordinator/job_machine.h"
+#include "coordinator/lease.h"
 #include "coordinator/submitter.h"
 #include "model/plan.h"
 
@@ -17,6 +18,7 @@ struct CoordinatorSeams {
   std::function<std::string(const Plan&)> explain;
   CommitDriver::MakeCommitter make_committer;
   JobMachineOptions machine;
+  LeaseOptions lease;
 };
 
 }  // namespace weir

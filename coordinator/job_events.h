@@ -4,6 +4,7 @@
 #define WEIR_COORDINATOR_JOB_EVENTS_H_
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -24,6 +25,8 @@ struct JobFacts {
   int64_t now_us = 0;               // monotonic
   int64_t wall_ms = 0;              // for people, written into records
   std::vector<WorkerView> workers;  // registered now
+  // Ids of lost workers whose processes are known to be gone: nobody waits for them to come back.
+  std::set<std::string> gone;
 };
 
 // ---- Events. Those of a generation that isn't the current one are ignored.
@@ -169,6 +172,12 @@ struct CheckpointFailedNote {
   CheckpointId checkpoint;
   std::string reason;
 };
+// The first checkpoint after a restart or a takeover is published. Times in microseconds.
+struct RecoveredNote {
+  int64_t fence_us = 0;    // until the STARTED record stood in the log
+  int64_t deploy_us = 0;   // from there until all tasks were ready, their state open
+  int64_t publish_us = 0;  // from there
+};
 struct RestartNote {
   std::string reason;
   bool planned = false;  // after a checkpoint, because tasks move; nothing failed
@@ -185,8 +194,8 @@ struct EndedNote {
 using JobAction =
     std::variant<AppendAction, DescribeSourceAction, ImportAction, DeployAction, StartAction,
                  TriggerAction, NotifyPublishedAction, AddPartitionsAction, CancelTasksAction,
-                 CommitAction, CheckpointPublishedNote, CheckpointFailedNote, RestartNote,
-                 FencedNote, EndedNote>;
+                 CommitAction, CheckpointPublishedNote, CheckpointFailedNote, RecoveredNote,
+                 RestartNote, FencedNote, EndedNote>;
 
 }  // namespace weir
 

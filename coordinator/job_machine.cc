@@ -49,9 +49,12 @@ JobMachine::JobMachine(JobLogState log, bool took_over, const JobFacts& facts,
       commits_(log_),
       last_committed_record_us_(facts.now_us),
       start_reason_(took_over ? "the coordinator started" : "submitted"),
-      last_request_(facts.now_us) {
+      last_request_(facts.now_us),
+      last_published_us_(facts.now_us) {
   WEIR_CHECK(log_.spec && !log_.ended);
-  if (took_over) settle_us_ = facts.now_us + options_.takeover_settle_us;
+  if (!took_over) return;
+  settle_us_ = facts.now_us + options_.takeover_settle_us;
+  recovery_ = Recovery{facts.now_us};
 }
 
 std::vector<JobAction> JobMachine::Handle(const JobEvent& event, const JobFacts& facts) {

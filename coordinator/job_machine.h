@@ -54,6 +54,7 @@ struct JobMachineOptions {
   int64_t deploy_timeout_us = 120'000'000;      // state of a large job is fetched in this time
   int64_t settle_us = 300'000;                  // a lost worker may come back before its tasks move
   int64_t takeover_settle_us = 2'000'000;       // workers reconnect after the coordinator was away
+  int64_t first_checkpoint_us = 200'000;        // after a recovery, when the interval is longer
   int64_t lazy_record_us = 5'000'000;           // between COMMITTED records
   int64_t failed_drain_us = 60'000'000;         // a failed job waits that long for its last commits
   int uncommitted_max = 8;                      // epochs; then triggering pauses
@@ -80,6 +81,10 @@ class JobMachine {
   // Why it waits, failed or last restarted; empty when there is nothing to say.
   std::string reason() const;
   std::vector<std::string> warnings() const;
+  // Why no checkpoint has been published for longer than three intervals and ten seconds; empty
+  // when there was one, or when the job hasn't begun or ends.
+  std::string checkpoint_problem(int64_t now_us) const;
+  int64_t checkpoint_failures() const { return checkpoint_failures_; }  // since the last one
   const JobLogState& log() const { return log_; }
   const CommitSchedule& commits() const { return commits_; }
   // Slot of each task index of the current generation; empty when not deployed.
@@ -162,9 +167,13 @@ class JobMachine {
   void OnTaskError(const std::string& reason);
   // The checkpoint to start from is damaged: back to the one before it, or the end.
   void OnDamagedState(const std::string& error);
+  void GiveUp(CheckpointId checkpoint, const std::string& reason);
+  std::string WhyPending() const;
   void ForgiveErrorOfLostWorker();
   const WorkerView* FindWorker(const SlotRef& slot) const;
   bool IsRegistered(const SlotRef& slot) const { return FindWorker(slot) != nullptr; }
+  // The first slot whose worker isn't there; sets how long the next start waits for it.
+  std::optional<SlotRef> Lost(const std::vector<SlotRef>& placement);
   // No more rows; end as `how` once what was published is committed.
   void Close(JobEnd how, const std::string& reason);
 
@@ -207,6 +216,16 @@ class JobMachine {
   // Begins with the time: the machine before this one, fenced, may still have questions open.
   int64_t last_request_;
   bool checkpoint_requested_ = false;
+  int64_t last_published_us_;  // or when this machine began
+  int64_t checkpoint_failures_ = 0;
+  // Until the first checkpoint after a failure: when it began, was fenced, ran again.
+  struct Recovery {
+    int64_t began_us = 0;
+    int64_t fenced_us = 0;
+    int64_t running_us = 0;
+  };
+  std::optional<Recovery> recovery_;
+  std::string checkpoint_failure_;    // the last one's reason
   bool savepoint_requested_ = false;  // the next checkpoint is one
   int64_t savepoint_asked_us_ = 0;    // last
   std::set<Epoch> drops_;             // savepoints to drop

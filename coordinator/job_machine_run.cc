@@ -7,6 +7,11 @@
 #include "state/checkpoint/recovery.h"
 
 namespace weir {
+namespace {
+
+constexpr int64_t kOverdueUs = 10'000'000;
+
+}  // namespace
 
 // ---- Checkpoints
 
@@ -39,7 +44,7 @@ void JobMachine::AdvanceCheckpoints() {
   if (phase_ != Phase::kRunning) return;
   CheckpointTracker& tracker = *run_.tracker;
   for (const CheckpointId id : tracker.Expire(facts_.now_us - options_.checkpoint_timeout_us)) {
-    Do(CheckpointFailedNote{id, "it wasn't durable in time"});
+    GiveUp(id, "it wasn't durable in time");
     // Whoever asked for a savepoint gets the next one.
     if (run_.savepoints.erase(id) > 0) checkpoint_requested_ = savepoint_requested_ = true;
     run_.last_triggered = false;
@@ -96,6 +101,9 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
     if (phase_ == Phase::kDescribing) Deploy();
     return;
   }
+  last_published_us_ = facts_.now_us;
+  checkpoint_failures_ = 0;
+  checkpoint_failure_.clear();
   Do(CheckpointPublishedNote{epoch, manifest.checkpoint, append.triggered_us,
                              facts_.now_us - append.triggered_us, manifest.savepoint});
   if (manifest.savepoint && append.triggered_us >= savepoint_asked_us_) {
@@ -104,6 +112,12 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
   // The generation may have been left while the record was on its way; the epoch counts all the
   // same, and the next generation starts from it.
   if (!run_.tracker || phase_ != Phase::kRunning) return;
+  if (recovery_) {
+    Do(RecoveredNote{recovery_->fenced_us - recovery_->began_us,
+                     recovery_->running_us - recovery_->fenced_us,
+                     facts_.now_us - recovery_->running_us});
+    recovery_.reset();
+  }
   run_.tracker->OnPublished(manifest.checkpoint);
   run_.savepoints.erase(run_.savepoints.begin(), run_.savepoints.upper_bound(manifest.checkpoint));
   Do(NotifyPublishedAction{manifest.generation, manifest.checkpoint, epoch});
@@ -149,6 +163,64 @@ void JobMachine::AdvanceSpread() {
   if (!SharesNeedlessly(run_.placement, facts_.workers)) return run_.uneven_since_us.reset();
   if (!run_.uneven_since_us) run_.uneven_since_us = facts_.now_us;
   if (facts_.now_us < SpreadAtUs()) WakeAt(SpreadAtUs());
+}
+
+void JobMachine::GiveUp(CheckpointId checkpoint, const std::string& reason) {
+  ++checkpoint_failures_;
+  checkpoint_failure_ = reason;
+  Do(CheckpointFailedNote{checkpoint, reason});
+}
+
+// ---- When there are none
+
+std::string JobMachine::checkpoint_problem(int64_t now_us) const {
+  const int64_t overdue_us = std::max(kOverdueUs, 3 * plan().settings.checkpoint_interval_us);
+  if (log_.checkpoints.empty() || now_us - last_published_us_ < overdue_us) return "";
+  if (append_ && !append_->trouble.empty()) {
+    return absl::StrCat("the job log can't be written: ", append_->trouble);
+  }
+  switch (phase_) {
+    case Phase::kWaiting:
+    case Phase::kDescribing:
+      return absl::StrCat("the job doesn't run: ", reason());
+    case Phase::kDeploying:
+      return absl::StrCat("the tasks are not ready yet",
+                          reason_.empty() ? "" : "; before: ", reason_);
+    case Phase::kRunning:
+      break;
+    case Phase::kClosing:
+    case Phase::kOver:
+      return "";
+  }
+  if (commits_.Backlog(log_) >= options_.uncommitted_max) {
+    std::string why = absl::StrCat(commits_.Backlog(log_), " epochs await their commit");
+    for (const CommitSchedule::Sink& sink : commits_.sinks()) {
+      if (!sink.trouble.empty()) absl::StrAppend(&why, "; ", sink.trouble);
+    }
+    return why;
+  }
+  const std::string pending = WhyPending();
+  if (checkpoint_failure_.empty()) return pending;
+  return absl::StrCat("the last one failed: ", checkpoint_failure_, pending.empty() ? "" : "; ",
+                      pending);
+}
+
+// Which tasks the oldest checkpoint under way waits for.
+std::string JobMachine::WhyPending() const {
+  constexpr size_t kNamed = 3;
+  if (run_.tracker->pending().empty()) return "";
+  const CheckpointTracker::Pending& oldest = run_.tracker->pending().begin()->second;
+  const bool captured = oldest.captured.size() == run_.tracker->tasks().size();
+  std::string names;
+  size_t missing = 0;
+  for (const TaskId& task : run_.tracker->tasks()) {
+    if (captured ? oldest.durable.contains(task) : oldest.captured.contains(task)) continue;
+    if (++missing > kNamed) continue;
+    absl::StrAppend(&names, names.empty() ? "" : ", ",
+                    plan().vertices[static_cast<size_t>(task.vertex)].name, "/", task.index);
+  }
+  if (missing > kNamed) absl::StrAppend(&names, " and ", missing - kNamed, " more");
+  return absl::StrCat("one waits for ", captured ? "the uploads" : "the barrier", " of ", names);
 }
 
 // ---- Commits

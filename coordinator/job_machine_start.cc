@@ -59,6 +59,7 @@ std::string JobMachine::WhyNoSlot() const {
 void JobMachine::OnStarted() {
   acts_ = true;
   if (rescale_to_ == log_.parallelism) rescale_to_.reset();
+  if (recovery_) recovery_->fenced_us = facts_.now_us;
   if (phase_ != Phase::kWaiting) return;  // stopped or cancelled meanwhile
   run_ = GenerationRun();
   if (FinishedAlready()) return Close(JobEnd::kFinished, "");
@@ -205,22 +206,38 @@ void JobMachine::On(const DeployedEvent& event) {
   phase_ = Phase::kRunning;
   reason_.clear();
   run_.running_since_us = facts_.now_us;
-  run_.next_trigger_us = facts_.now_us + plan().settings.checkpoint_interval_us;
+  int64_t first_us = plan().settings.checkpoint_interval_us;
+  if (recovery_) {
+    recovery_->running_us = facts_.now_us;
+    // What the tables wait for since the failure comes soon.
+    first_us = std::min(first_us, options_.first_checkpoint_us);
+  }
+  run_.next_trigger_us = facts_.now_us + first_us;
   run_.next_discovery_us = facts_.now_us + options_.discovery_us;
   Do(StartAction{log_.generation});
 }
 
 void JobMachine::AdvanceDeployment() {
   if (phase_ != Phase::kDeploying && phase_ != Phase::kRunning) return;
-  for (const SlotRef& slot : run_.placement) {
-    if (IsRegistered(slot)) continue;
-    settle_us_ = facts_.now_us + options_.settle_us;
-    return Restart(absl::StrCat("worker ", slot.address, " lost"), 0);
+  if (const std::optional<SlotRef> lost = Lost(run_.placement)) {
+    return Restart(absl::StrCat("worker ", lost->address, " lost"), 0);
   }
   if (phase_ != Phase::kDeploying) return;
   if (facts_.now_us < run_.deploy_deadline_us) return WakeAt(run_.deploy_deadline_us);
   OnTaskError(absl::StrCat("deployment timed out: no answer of ",
                            absl::StrJoin(run_.awaiting_deployed, ", ")));
+}
+
+std::optional<SlotRef> JobMachine::Lost(const std::vector<SlotRef>& placement) {
+  std::optional<SlotRef> lost;
+  for (const SlotRef& slot : placement) {
+    if (IsRegistered(slot)) continue;
+    if (!lost) lost = slot;
+    // A process that is gone won't be back before the others could have gone on.
+    const bool gone = facts_.gone.contains(slot.worker_id);
+    settle_us_ = std::max(settle_us_, facts_.now_us + (gone ? 0 : options_.settle_us));
+  }
+  return lost;
 }
 
 const WorkerView* JobMachine::FindWorker(const SlotRef& slot) const {
@@ -289,21 +306,17 @@ void JobMachine::OnDamagedState(const std::string& error) {
 void JobMachine::ForgiveErrorOfLostWorker() {
   if (!suspect_error_us_ || phase_ != Phase::kWaiting) return;
   if (facts_.now_us > *suspect_error_us_ + kSuspectUs) return suspect_error_us_.reset();
-  if (std::all_of(previous_placement_.begin(), previous_placement_.end(),
-                  [&](const SlotRef& slot) { return IsRegistered(slot); })) {
-    return;
-  }
+  if (!Lost(previous_placement_)) return;
   suspect_error_us_.reset();
   if (suspect_counted_) restarts_.Forgive();
   not_before_us_ = facts_.now_us;
-  settle_us_ = facts_.now_us + options_.settle_us;
 }
 
 void JobMachine::AbandonGeneration(const std::string& reason) {
   if (phase_ == Phase::kDeploying || phase_ == Phase::kRunning) {
     Do(CancelTasksAction{log_.generation, reason});
     for (const auto& [id, pending] : run_.tracker->pending()) {
-      Do(CheckpointFailedNote{id, reason});
+      GiveUp(id, reason);
     }
   }
   if (!run_.savepoints.empty()) checkpoint_requested_ = savepoint_requested_ = true;
@@ -316,6 +329,7 @@ void JobMachine::Restart(const std::string& reason, int64_t delay_us, bool plann
   phase_ = Phase::kWaiting;
   reason_ = reason;
   start_reason_ = reason;
+  if (!recovery_ && !planned) recovery_ = Recovery{facts_.now_us};
   not_before_us_ = facts_.now_us + delay_us;
   Do(RestartNote{reason, planned});
 }

@@ -67,7 +67,10 @@ struct JobRunner::LogStrand {
 
 JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool took_over,
                      JobMachineOptions options)
-    : deps_(deps), id_(std::move(id)), armed_us_(kNever) {
+    : deps_(deps),
+      id_(std::move(id)),
+      self_(std::make_shared<JobRunner*>(this)),
+      armed_us_(kNever) {
   if (log.ended) {
     ended_log_ = std::move(log);
     shown_state_ = state();
@@ -80,7 +83,8 @@ JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool 
 JobRunner::~JobRunner() = default;
 
 JobFacts JobRunner::Facts() const {
-  return {deps_->clock->MonotonicMicros(), deps_->clock->WallMicros() / 1000, deps_->workers(id_)};
+  return {deps_->clock->MonotonicMicros(), deps_->clock->WallMicros() / 1000, deps_->workers(id_),
+          deps_->registry->gone()};
 }
 
 void JobRunner::Handle(const JobEvent& event) {
@@ -110,19 +114,21 @@ void JobRunner::ArmTimer() {
   const int64_t at = machine_->wake_us();
   if (at >= armed_us_) return;
   armed_us_ = at;
-  deps_->loop->PostAt(at, [deliver = deps_->deliver, id = id_] { deliver(id, TickEvent()); });
+  deps_->loop->PostAt(
+      at, [deliver = deps_->deliver, self = RunnerRef(self_)] { deliver(self, TickEvent()); });
 }
 
 // ---- Log and sources
 
 void JobRunner::Do(const AppendAction& action) {
-  log_->strand.Run([log = log_, record = action.record, id = id_, deliver = deps_->deliver] {
+  log_->strand.Run([log = log_, record = action.record, id = id_, self = RunnerRef(self_),
+                    deliver = deps_->deliver] {
     const absl::StatusOr<int64_t> n = log->io.Append(record);
     if (!n.ok()) {
       WEIR_LOG(kWarning, "append to the job log failed", {"job", id},
                {"error", n.status().ToString()});
     }
-    deliver(id, AppendedEvent{n.status(), n.ok() ? *n : 0});
+    deliver(self, AppendedEvent{n.status(), n.ok() ? *n : 0});
     if (n.ok()) log->io.TidyUp();
   });
 }
@@ -132,13 +138,14 @@ void JobRunner::Do(const DescribeSourceAction& action) { deps_->describe(id_, ac
 void JobRunner::Do(const ImportAction& action) {
   WEIR_LOG(kInfo, "goes on from another job", {"job", id_}, {"from", spec().origin->job},
            {"epoch", spec().origin->epoch.value}, {"generation", action.generation.value});
-  deps_->pool->Run([deps = deps_, id = id_, spec = spec(), generation = action.generation] {
+  deps_->pool->Run([deps = deps_, id = id_, self = RunnerRef(self_), spec = spec(),
+                    generation = action.generation] {
     const absl::Status status = ImportOrigin(id, spec, deps->blobs, deps->make_committer);
     if (!status.ok()) {
       WEIR_LOG(kWarning, "can't go on from another job yet", {"job", id},
                {"error", status.ToString()});
     }
-    deps->deliver(id, ImportedEvent{generation, status});
+    deps->deliver(self, ImportedEvent{generation, status});
   });
 }
 
@@ -193,6 +200,7 @@ void JobRunner::SendToDeployed(const Action& action) {
 void JobRunner::Do(const StartAction& action) {
   SendToDeployed(action);
   deps_->changed(id_);
+  WEIR_LOG(kInfo, "tasks run", {"job", id_}, {"generation", action.generation.value});
 }
 void JobRunner::Do(const TriggerAction& action) { SendToDeployed(action); }
 void JobRunner::Do(const NotifyPublishedAction& action) { SendToDeployed(action); }
@@ -218,13 +226,13 @@ void JobRunner::Do(const CommitAction& action) {
   TableCommit commit = BuildTableCommit(id_, spec(), action.sink, action.epoch, action.manifest);
   deps_->commits->Commit(
       spec().plan.sinks[static_cast<size_t>(action.sink)], std::move(commit),
-      [deps = deps_, id = id_, sink = action.sink, epoch = action.epoch](
+      [deps = deps_, id = id_, self = RunnerRef(self_), sink = action.sink, epoch = action.epoch](
           absl::StatusOr<CommitResult> result, int64_t duration_us) {
         if (!result.ok()) {
           WEIR_LOG(kWarning, "commit failed", {"job", id}, {"epoch", epoch.value},
                    {"error", result.status().ToString()});
         }
-        deps->deliver(id, CommitDoneEvent{sink, epoch, std::move(result), duration_us});
+        deps->deliver(self, CommitDoneEvent{sink, epoch, std::move(result), duration_us});
       });
 }
 
@@ -248,6 +256,11 @@ JobView JobRunner::View(bool with_live) const {
   view.reason = machine_->reason();
   if (!live()) return view;
   view.warnings = machine_->warnings();
+  if (view.last_checkpoint_ms > 0) {
+    view.checkpoint_age_ms = deps_->clock->WallMicros() / 1000 - view.last_checkpoint_ms;
+  }
+  view.checkpoint_failures = machine_->checkpoint_failures();
+  view.checkpoint_problem = machine_->checkpoint_problem(deps_->clock->MonotonicMicros());
   if (with_live) {
     AddLive(spec().plan, machine_->base_counters(), deps_->registry->Live(id_, log().generation),
             &view);

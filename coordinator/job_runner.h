@@ -22,8 +22,14 @@ namespace weir {
 class BlobStore;
 class Clock;
 class EventLoop;
+class Gauge;
 class Metrics;
 class Random;
+
+class JobRunner;
+// A runner that may be gone meanwhile: an answer reaches who asked, never a runner of the same job
+// that was made after it.
+using RunnerRef = std::weak_ptr<JobRunner*>;
 
 // What all runners share; everything outlives them.
 struct JobRunnerDeps {
@@ -40,8 +46,8 @@ struct JobRunnerDeps {
   std::function<void(const JobId&, const DescribeSourceAction&)> describe;
   // Tasks of other jobs per slot, by worker id.
   std::function<std::vector<WorkerView>(const JobId&)> workers;
-  // Delivers an event to a job that may have ended meanwhile. Thread-safe.
-  std::function<void(const JobId&, JobEvent)> deliver;
+  // Delivers an event to a runner, if it is still there by then. Thread-safe.
+  std::function<void(const RunnerRef&, JobEvent)> deliver;
   // Somebody else appended to the job's log: read it again after `delay_us`, and go on from there.
   std::function<void(const JobId&, int64_t delay_us)> reread;
   // The job's state or epoch changed, or it ended.
@@ -106,6 +112,7 @@ class JobRunner {
   void Do(const CommitAction& action);
   void Do(const CheckpointPublishedNote& note);
   void Do(const CheckpointFailedNote& note);
+  void Do(const RecoveredNote& note);
   void Do(const RestartNote& note);
   void Do(const FencedNote& note);
   void Do(const EndedNote& note);
@@ -113,17 +120,19 @@ class JobRunner {
   // To every worker that has tasks of the current generation.
   template <class Action>
   void SendToDeployed(const Action& action);
+  Gauge* LastSuccess();
   void ObserveCommit(const CommitDoneEvent& event);
   void ArmTimer();
   void TidyUpLater();
 
   const JobRunnerDeps* const deps_;
   const JobId id_;
-  JobLogState ended_log_;              // of a job that had ended before this process
-  std::optional<JobMachine> machine_;  // of any other
-  std::shared_ptr<LogStrand> log_;     // shared with appends under way
-  std::vector<SlotRef> deployed_;      // where the current generation's tasks are
-  int64_t armed_us_;                   // the earliest timer set
+  JobLogState ended_log_;                   // of a job that had ended before this process
+  std::optional<JobMachine> machine_;       // of any other
+  const std::shared_ptr<JobRunner*> self_;  // shared with nobody: it ends with the runner
+  std::shared_ptr<LogStrand> log_;          // shared with appends under way
+  std::vector<SlotRef> deployed_;           // where the current generation's tasks are
+  int64_t armed_us_;                        // the earliest timer set
   JobState shown_state_ = JobState::kCreated;
   std::map<int64_t, int64_t> checkpoint_ms_;  // duration, by epoch
   int64_t last_published_trigger_us_ = -1;

@@ -23,6 +23,11 @@ double Seconds(int64_t micros) { return static_cast<double>(micros) / 1e6; }
 
 }  // namespace
 
+Gauge* JobRunner::LastSuccess() {
+  return deps_->metrics->GetGauge("weir_checkpoint_last_success_timestamp_seconds",
+                                  "When the last was published", {{"job", id_}});
+}
+
 void JobRunner::Do(const CheckpointPublishedNote& note) {
   last_published_trigger_us_ = note.triggered_us;
   if (note.savepoint) {
@@ -35,10 +40,7 @@ void JobRunner::Do(const CheckpointPublishedNote& note) {
       ->GetHistogram("weir_checkpoint_duration_seconds", "Trigger to published", {{"job", id_}},
                      {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300})
       ->Observe(Seconds(note.duration_us));
-  deps_->metrics
-      ->GetGauge("weir_checkpoint_last_success_timestamp_seconds", "When the last was published",
-                 {{"job", id_}})
-      ->Set(Seconds(deps_->clock->WallMicros()));
+  LastSuccess()->Set(Seconds(deps_->clock->WallMicros()));
   deps_->metrics->GetGauge("weir_job_epoch", "Last published epoch", {{"job", id_}})
       ->Set(static_cast<double>(note.epoch.value));
 }
@@ -49,6 +51,22 @@ void JobRunner::Do(const CheckpointFailedNote& note) {
       ->Add(1);
   WEIR_LOG(kWarning, "checkpoint failed", {"job", id_}, {"checkpoint", note.checkpoint.value},
            {"reason", note.reason});
+}
+
+void JobRunner::Do(const RecoveredNote& note) {
+  const std::pair<const char*, int64_t> phases[] = {
+      {"fence", note.fence_us}, {"deploy", note.deploy_us}, {"publish", note.publish_us}};
+  for (const auto& [phase, micros] : phases) {
+    deps_->metrics
+        ->GetHistogram("weir_recovery_duration_seconds",
+                       "From a failure to its fence, to tasks ready, to the next checkpoint",
+                       {{"job", id_}, {"phase", phase}},
+                       {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60})
+        ->Observe(Seconds(micros));
+  }
+  WEIR_LOG(kInfo, "recovered", {"job", id_}, {"generation", log().generation.value},
+           {"fence_ms", note.fence_us / 1000}, {"deploy_ms", note.deploy_us / 1000},
+           {"publish_ms", note.publish_us / 1000});
 }
 
 void JobRunner::Do(const RestartNote& note) {
@@ -103,6 +121,10 @@ void JobRunner::UpdateGauges() {
         ->GetGauge("weir_job_state", "1 for the state that the job is in",
                    {{"job", id_}, {"state", name}})
         ->Set(state == machine_->state() ? 1 : 0);
+  }
+  if (!log().checkpoints.empty()) {
+    // Also what an earlier leader published: nobody should miss the series when none succeeds.
+    LastSuccess()->Set(static_cast<double>(log().checkpoints.back().manifest.created_ms) / 1e3);
   }
   const int64_t now_us = deps_->clock->MonotonicMicros();
   for (const auto& [sink, at_us] : committed_us_) {

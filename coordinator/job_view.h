@@ -50,6 +50,9 @@ struct JobView {
   InsertCounters totals;  // summed over the INSERTs
   EventTime watermark = kMinEventTime;
   int64_t last_checkpoint_ms = 0;  // 0 = none
+  int64_t checkpoint_age_ms = 0;
+  int64_t checkpoint_failures = 0;  // since the last one
+  std::string checkpoint_problem;   // empty = none
   // Live.
   int64_t lag_records = 0;
   int64_t live_records_in = 0;

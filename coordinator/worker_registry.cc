@@ -17,13 +17,34 @@ bool WorkerRegistry::OnRegister(const std::shared_ptr<WorkerSession>& session,
     session->Close();
     return false;
   }
-  std::erase_if(lost_, [&](const Worker& worker) {
-    return worker.registration.address == registration.address;
-  });
+  const auto at_address = [&](const auto& entry) {
+    return entry.second.registration.address == registration.address;
+  };
+  const auto first = std::find_if(workers_.begin(), workers_.end(), at_address);
+  if (first != workers_.end() && first->second.session != session && !first->second.suspect &&
+      first->second.registration.instance != registration.instance) {
+    std::erase_if(newcomers_, [&](const Newcomer& newcomer) {
+      if (newcomer.registration.address != registration.address) return false;
+      newcomer.session->Close();
+      return true;
+    });
+    newcomers_.push_back({session, registration, now_us});
+    return false;
+  }
   std::erase_if(workers_, [&](const auto& entry) {
-    if (entry.second.registration.address != registration.address) return false;
+    if (!at_address(entry)) return false;
     if (entry.second.session != session) entry.second.session->Close();
     return true;
+  });
+  Admit(session, registration, now_us, wall_ms);
+  return true;
+}
+
+void WorkerRegistry::Admit(const std::shared_ptr<WorkerSession>& session,
+                           const WorkerRegistration& registration, int64_t now_us,
+                           int64_t wall_ms) {
+  std::erase_if(lost_, [&](const Worker& worker) {
+    return worker.registration.address == registration.address;
   });
   Worker worker;
   worker.id = absl::StrCat("worker-", ++last_number_);
@@ -34,22 +55,36 @@ bool WorkerRegistry::OnRegister(const std::shared_ptr<WorkerSession>& session,
   worker.state = registration.draining ? WorkerState::kDraining : WorkerState::kActive;
   session->Send({"", WelcomeMessage{worker.id, data_uri_, kHeartbeatMs}});
   workers_.emplace(worker.id, std::move(worker));
+}
+
+bool WorkerRegistry::AdmitNewcomer(const std::string& address, int64_t now_us, int64_t wall_ms) {
+  const auto it = std::find_if(newcomers_.begin(), newcomers_.end(), [&](const Newcomer& newcomer) {
+    return newcomer.registration.address == address;
+  });
+  if (it == newcomers_.end()) return false;
+  const Newcomer newcomer = *it;
+  newcomers_.erase(it);
+  Admit(newcomer.session, newcomer.registration, now_us, wall_ms);
   return true;
 }
 
-void WorkerRegistry::OnHeartbeat(Worker* worker, WorkerHeartbeat heartbeat) {
+void WorkerRegistry::OnHeartbeat(Worker* worker, WorkerHeartbeat heartbeat, int64_t now_us) {
   worker->memory_used_bytes = heartbeat.memory_used_bytes;
   worker->heartbeat = true;
   worker->live.clear();
   for (JobLive& job : heartbeat.jobs) worker->live[job.job] = std::move(job);
-}
-
-bool WorkerRegistry::OnClosed(const std::shared_ptr<WorkerSession>& session) {
-  return std::erase_if(workers_, [&](const auto& entry) {
-           if (entry.second.session != session) return false;
-           KeepLost(entry.second);
-           return true;
-         }) > 0;
+  const std::string& address = worker->registration.address;
+  std::erase_if(newcomers_, [&](const Newcomer& newcomer) {
+    if (newcomer.registration.address != address) return false;
+    if (now_us < newcomer.since_us + kSignOfLifeUs) return false;
+    newcomer.session->Send(
+        {"", RefusedMessage{
+                 absl::StrCat("another worker process is registered as ", address,
+                              " and alive; give each worker an address of its own with --listen or "
+                              "--advertise")}});
+    newcomer.session->Close();
+    return true;
+  });
 }
 
 void WorkerRegistry::KeepLost(const Worker& worker) {
@@ -61,7 +96,39 @@ void WorkerRegistry::KeepLost(const Worker& worker) {
   if (lost_.size() > kLostKept) lost_.pop_front();
 }
 
-std::vector<std::string> WorkerRegistry::Expire(int64_t now_us) {
+const WorkerRegistry::Worker* WorkerRegistry::OnClosed(
+    const std::shared_ptr<WorkerSession>& session, int64_t now_us, int64_t wall_ms,
+    bool* replaced) {
+  *replaced = false;
+  std::erase_if(newcomers_, [&](const Newcomer& newcomer) { return newcomer.session == session; });
+  for (auto it = workers_.begin(); it != workers_.end(); ++it) {
+    if (it->second.session != session || it->second.suspect) continue;
+    const std::string address = it->second.registration.address;
+    if (AdmitNewcomer(address, now_us, wall_ms)) {
+      workers_.erase(it);
+      *replaced = true;
+      return nullptr;
+    }
+    it->second.suspect = true;
+    return &it->second;
+  }
+  return nullptr;
+}
+
+bool WorkerRegistry::Remove(const std::string& id, bool gone) {
+  // Only jobs that are about to leave such a worker ask for it.
+  constexpr size_t kGoneKept = 100;
+  const auto it = workers_.find(id);
+  if (it == workers_.end()) return false;
+  KeepLost(it->second);
+  workers_.erase(it);
+  if (!gone) return true;
+  if (gone_.size() >= kGoneKept) gone_.clear();
+  gone_.insert(id);
+  return true;
+}
+
+std::vector<std::string> WorkerRegistry::Expire(int64_t now_us, int64_t wall_ms) {
   std::vector<std::string> lost;
   std::erase_if(workers_, [&](const auto& entry) {
     if (entry.second.heard_us + kLeaseUs > now_us) return false;
@@ -70,7 +137,16 @@ std::vector<std::string> WorkerRegistry::Expire(int64_t now_us) {
     entry.second.session->Close();
     return true;
   });
+  for (const std::string& address : lost) AdmitNewcomer(address, now_us, wall_ms);
   return lost;
+}
+
+void WorkerRegistry::Clear() {
+  for (const auto& [id, worker] : workers_) worker.session->Close();
+  for (const Newcomer& newcomer : newcomers_) newcomer.session->Close();
+  workers_.clear();
+  newcomers_.clear();
+  lost_.clear();
 }
 
 WorkerRegistry::Worker* WorkerRegistry::Hear(const std::shared_ptr<WorkerSession>& session,
@@ -112,7 +188,10 @@ void WorkerRegistry::SetDrained(Worker* worker) {
 }
 
 WorkerRegistry::Worker* WorkerRegistry::Any() {
-  return workers_.empty() ? nullptr : &workers_.begin()->second;
+  for (auto& [id, worker] : workers_) {
+    if (!worker.suspect) return &worker;
+  }
+  return nullptr;
 }
 
 std::vector<TaskLive> WorkerRegistry::Live(const JobId& job, Generation generation) const {

@@ -1,9 +1,12 @@
 // The workers that are there. On the event loop's thread only.
 //
-// A broken stream ends a worker at once: reports may have been lost with it, so its tasks count as
-// lost too. The process may come back within moments, as another worker at the same address; the
-// job machine waits for that a little before it moves the tasks. A worker that says nothing for the
-// lease is taken for lost as well.
+// A broken stream makes a worker suspect: whoever probes its address says whether it is lost, or
+// the process comes back within moments, as another worker at the same address (its tasks count as
+// lost either way: reports may have been lost with the stream). A worker that says nothing for the
+// lease is lost in any case.
+//
+// One address has one worker. A second process that registers with the address of one whose stream
+// is fine waits: it is refused when the first one shows a sign of life, else it takes the place.
 #ifndef WEIR_COORDINATOR_WORKER_REGISTRY_H_
 #define WEIR_COORDINATOR_WORKER_REGISTRY_H_
 
@@ -12,7 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,8 @@ inline constexpr int64_t kLeaseUs = 3'000'000;
 inline constexpr size_t kLostKept = 20;
 
 enum class WorkerState { kActive, kDraining, kDrained, kLost };
+// A heartbeat that comes so long after a newcomer was not on its way already.
+inline constexpr int64_t kSignOfLifeUs = 300'000;
 
 class WorkerRegistry {
  public:
@@ -36,6 +41,8 @@ class WorkerRegistry {
     int64_t registered_ms = 0;               // wall time
     int64_t heard_us = 0;                    // monotonic
     int64_t memory_used_bytes = 0;
+    bool suspect = false;           // its stream broke
+    bool answered = false;          // somebody listens at the suspect's address
     std::map<JobId, JobLive> live;  // last heartbeat
     bool heartbeat = false;         // heard one of this session
     WorkerState state = WorkerState::kActive;
@@ -43,15 +50,21 @@ class WorkerRegistry {
 
   explicit WorkerRegistry(std::string data_uri) : data_uri_(std::move(data_uri)) {}
 
-  // Registers the session's worker and welcomes it, or refuses it. Another process at the same
-  // address is replaced. True when the set of workers changed.
+  // Registers the session's worker and welcomes it, refuses it, or lets it wait. Replaces a suspect
+  // at the same address, and an older session of the same process. True when the set changed.
   bool OnRegister(const std::shared_ptr<WorkerSession>& session,
                   const WorkerRegistration& registration, int64_t now_us, int64_t wall_ms);
-  void OnHeartbeat(Worker* worker, WorkerHeartbeat heartbeat);
-  // True when a worker left.
-  bool OnClosed(const std::shared_ptr<WorkerSession>& session);
-  // Drops workers whose lease ran out; their addresses.
-  std::vector<std::string> Expire(int64_t now_us);
+  void OnHeartbeat(Worker* worker, WorkerHeartbeat heartbeat, int64_t now_us);
+  // The worker that is suspect from now on; nullptr when the session had none, or when another
+  // process waited for its place and has it now: then `*replaced`.
+  const Worker* OnClosed(const std::shared_ptr<WorkerSession>& session, int64_t now_us,
+                         int64_t wall_ms, bool* replaced);
+  // The worker is lost, `gone`: for certain; false when it had left already.
+  bool Remove(const std::string& id, bool gone);
+  // Drops workers whose lease ran out, and welcomes who waited for their places; the addresses.
+  std::vector<std::string> Expire(int64_t now_us, int64_t wall_ms);
+  // Closes all sessions and forgets everybody.
+  void Clear();
 
   // The session's worker, heard of just now; nullptr when it isn't registered (any more).
   Worker* Hear(const std::shared_ptr<WorkerSession>& session, int64_t now_us);
@@ -69,16 +82,30 @@ class WorkerRegistry {
   // nullptr when there is none.
   Worker* Any();
   const std::map<std::string, Worker>& workers() const { return workers_; }
+  // Ids of the last workers whose processes are gone for certain.
+  const std::set<std::string>& gone() const { return gone_; }
 
   // Live figures of a job's generation from all workers.
   std::vector<TaskLive> Live(const JobId& job, Generation generation) const;
 
  private:
+  // A second process at a worker's address.
+  struct Newcomer {
+    std::shared_ptr<WorkerSession> session;  // shared with its stream
+    WorkerRegistration registration;
+    int64_t since_us = 0;
+  };
+  void Admit(const std::shared_ptr<WorkerSession>& session, const WorkerRegistration& registration,
+             int64_t now_us, int64_t wall_ms);
+  // Welcomes who waits for this address.
+  bool AdmitNewcomer(const std::string& address, int64_t now_us, int64_t wall_ms);
   void KeepLost(const Worker& worker);
 
   const std::string data_uri_;
   int64_t last_number_ = 0;
   std::map<std::string, Worker> workers_;  // by id
+  std::vector<Newcomer> newcomers_;        // one an address
+  std::set<std::string> gone_;
   std::deque<Worker> lost_;
 };
 

@@ -77,9 +77,10 @@ struct Registration {
   std::string instance;  // random per process
 };
 
-// Opens sessions with one of `coordinators` (host:port) in turn, for as long as it lives. Gives up,
-// telling the handler, when registration is refused or the first session isn't made within
-// `first_session_timeout_ms`. The destructor ends the session; no call to the handler afterwards.
+// Opens sessions with one of `coordinators` (host:port) in turn, or with the leader that one of
+// them names, for as long as it lives. Gives up, telling the handler, when registration is refused
+// or the first session isn't made within `first_session_timeout_ms`. The destructor ends the
+// session; no call to the handler afterwards.
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,
                                                       int64_t first_session_timeout_ms,

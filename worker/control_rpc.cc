@@ -24,8 +24,10 @@ namespace {
 constexpr size_t kOutgoingMax = 10'000;
 // Plans and manifests travel here.
 constexpr int kMessageBytesMax = 64 << 20;
-constexpr absl::Duration kBackoffMin = absl::Milliseconds(100);
-constexpr absl::Duration kBackoffMax = absl::Seconds(2);
+// Between tries. Short, also after long: a new leader is waited for with the jobs at a standstill.
+constexpr absl::Duration kBackoffMin = absl::Milliseconds(50);
+constexpr absl::Duration kBackoffMax = absl::Milliseconds(500);
+constexpr std::chrono::milliseconds kConnectMax{1000};
 
 void FillStats(const TaskStats& stats, v1::TaskStats* out) {
   out->set_vertex(stats.task.vertex);
@@ -190,23 +192,28 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     return ending_;
   }
 
-  // Sessions one after another, with a back-off between failed ones.
+  // Sessions one after another, with a back-off when no coordinator of the list took this worker.
   void Run() {
     const absl::Time began = absl::Now();
     absl::Duration backoff = kBackoffMin;
     absl::Time warned = absl::InfinitePast();
     bool ever_connected = false;
-    for (size_t turn = 0; !ending(); ++turn) {
-      const std::string& address = coordinators_[turn % coordinators_.size()];
+    size_t turn = 0;
+    while (!ending()) {
+      // A coordinator that stands by says who leads; that one may be in nobody's list.
+      const bool told = !leader_.empty();
+      const std::string address =
+          told ? std::exchange(leader_, "") : coordinators_[turn++ % coordinators_.size()];
       const absl::Status ended = RunSession(address);
       if (had_session_) {
         ever_connected = true;
         backoff = kBackoffMin;
+        turn = 0;
       }
       if (absl::IsFailedPrecondition(ended)) return handler_->OnGivenUp(ended);
       if (!ever_connected && absl::Now() - began > first_session_timeout_) {
         return handler_->OnGivenUp(absl::UnavailableError(absl::StrCat(
-            "no coordinator answers at ", absl::StrJoin(coordinators_, ", "),
+            "no coordinator leads at ", absl::StrJoin(coordinators_, ", "),
             "; start one with `weir coordinator`, or name another with --coordinator")));
       }
       if (ending()) return;
@@ -215,11 +222,26 @@ class CoordinatorLinkImpl : public CoordinatorLink {
         WEIR_LOG(kWarning, "no session with the coordinator, trying again",
                  {"coordinator", address}, {"why", ended.message()});
       }
+      if (!leader_.empty() && !told) continue;  // at once; what a leader says of another, not
+      if (turn % coordinators_.size() != 0) continue;  // the others first
       absl::MutexLock lock(&mutex_);
       auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ending_; };
       mutex_.AwaitWithTimeout(absl::Condition(&due), backoff);
       backoff = std::min(backoff * 2, kBackoffMax);
     }
+  }
+
+  // Whether a connection stands. Says no as soon as one is refused, where the library would try
+  // again until the time is over.
+  static bool Connect(grpc::Channel& channel) {
+    const auto deadline = std::chrono::system_clock::now() + kConnectMax;
+    grpc_connectivity_state state = channel.GetState(/*try_to_connect=*/true);
+    while (state != GRPC_CHANNEL_READY) {
+      if (state == GRPC_CHANNEL_TRANSIENT_FAILURE || state == GRPC_CHANNEL_SHUTDOWN) return false;
+      if (!channel.WaitForStateChange(state, deadline)) return false;
+      state = channel.GetState(/*try_to_connect=*/true);
+    }
+    return true;
   }
 
   absl::Status RunSession(const std::string& address) {
@@ -228,10 +250,14 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     args.SetMaxReceiveMessageSize(kMessageBytesMax);
     args.SetMaxSendMessageSize(kMessageBytesMax);
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a cluster is not the web
+    // A coordinator whose machine vanished, or that is paused, is left for the next one.
+    args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2'000);
+    args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2'000);
+    args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     std::shared_ptr<grpc::Channel> channel =
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
-    if (!channel->WaitForConnected(std::chrono::system_clock::now() +
-                                   std::chrono::milliseconds(1000))) {
+    if (!Connect(*channel)) {
       return absl::UnavailableError(absl::StrCat("can't connect to ", address));
     }
     std::unique_ptr<v1::ControlService::Stub> stub = v1::ControlService::NewStub(channel);
@@ -344,6 +370,9 @@ class CoordinatorLinkImpl : public CoordinatorLink {
         refused_ = absl::FailedPreconditionError(
             absl::StrCat("the coordinator refused this worker: ", message.refused()));
         break;
+      case v1::CoordinatorMessage::kNotLeader:
+        leader_ = message.not_leader().leader();
+        break;
       case v1::CoordinatorMessage::BODY_NOT_SET:
         WEIR_LOG(kWarning, "message of an unknown kind from the coordinator ignored");
         break;
@@ -404,7 +433,8 @@ class CoordinatorLinkImpl : public CoordinatorLink {
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
 
-  bool had_session_ = false;  // control thread, as the next two
+  bool had_session_ = false;  // control thread, as the next three
+  std::string leader_;        // told by a coordinator that stands by
   absl::Status refused_;
   std::thread thread_;
 };

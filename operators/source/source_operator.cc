@@ -191,6 +191,10 @@ absl::StatusOr<bool> KafkaSource::ReadOne(Partition* partition, EventTime latest
 
 absl::Status KafkaSource::EmitRecords(Partition* partition, RawRecords records, Output& out) {
   const int64_t count = records.size();
+  if (records_ == 0) {
+    WEIR_LOG(kInfo, "first rows", {"job", context_->job},
+             {"generation", context_->generation.value}, {"task", context_->task.index});
+  }
   records_ += count;
   for (int64_t i = 0; i < count; ++i) bytes_ += records.payload_end[i] - records.payload_begin[i];
   auto raw = std::make_shared<const RawRecords>(std::move(records));

@@ -68,6 +68,10 @@ void FakeWorker::Handle(const v1::CoordinatorMessage& message) {
     case v1::CoordinatorMessage::kDrained:
       drained_ = true;
       return;
+    case v1::CoordinatorMessage::kNotLeader:
+      leader_ = message.not_leader().leader();
+      sent_away_ = true;
+      return;
     case v1::CoordinatorMessage::kAddPartitions:
     case v1::CoordinatorMessage::BODY_NOT_SET:
       return;
@@ -205,6 +209,16 @@ bool FakeWorker::registered() {
   absl::MutexLock lock(&mutex_);
   return registered_;
 }
+bool FakeWorker::sent_away() {
+  absl::MutexLock lock(&mutex_);
+  return sent_away_;
+}
+
+std::string FakeWorker::leader() {
+  absl::MutexLock lock(&mutex_);
+  return leader_;
+}
+
 std::string FakeWorker::refused() {
   absl::MutexLock lock(&mutex_);
   return refused_;

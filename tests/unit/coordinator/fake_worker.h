@@ -35,6 +35,9 @@ class FakeWorker {
 
   bool registered();
   std::string refused();
+  // The coordinator doesn't lead, and says who does.
+  bool sent_away();
+  std::string leader();
   // Newest generation deployed, started, cancelled here, of any job; 0 = none.
   int64_t deployed_generation();
   int64_t started_generation();
@@ -76,6 +79,8 @@ class FakeWorker {
   absl::Mutex mutex_;
   bool registered_ ABSL_GUARDED_BY(mutex_) = false;
   std::string refused_ ABSL_GUARDED_BY(mutex_);
+  bool sent_away_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string leader_ ABSL_GUARDED_BY(mutex_);
   std::string job_ ABSL_GUARDED_BY(mutex_);
   int64_t deployed_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t started_ ABSL_GUARDED_BY(mutex_) = 0;

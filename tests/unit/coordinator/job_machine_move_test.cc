@@ -249,6 +249,9 @@ TEST(JobMachineMoveTest, TasksThatShareSlotsSpreadToAWorkerThatJoins) {
   job.Pass(kSecond);
   TakeStarted(job);
   job.FinishDeploy();
+  job.Pass(JobMachineOptions().first_checkpoint_us);
+  job.AllDurable(job.Expect<TriggerAction>("soon after the loss"), 1);
+  job.AppendOk();
   job.AddWorkers({"c"});
   job.pending.clear();
   job.Pass(kSecond / 2);

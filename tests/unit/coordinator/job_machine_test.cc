@@ -627,5 +627,104 @@ TEST(JobMachineTest, CommittedIsRecordedLazily) {
   EXPECT_EQ(std::get<CommittedRecord>(record.body).epoch, Epoch(3));
 }
 
+// ---- Saying what is wrong
+
+TEST(JobMachineTest, AJobThatCantCheckpointSaysWhichTasksItWaitsFor) {
+  JobHarness harness;
+  harness.AddWorkers({"a"});
+  harness.RunUp();
+  const auto problem = [&] { return harness.machine->checkpoint_problem(harness.facts.now_us); };
+  harness.Pass(1'000'000);
+  const auto trigger = harness.Expect<TriggerAction>();
+  harness.Pass(8'000'000);
+  EXPECT_EQ(problem(), "") << "not for long yet";
+  harness.Pass(8'000'000);
+  EXPECT_THAT(problem(), HasSubstr("one waits for the barrier of events/0, events/1, activity/0"));
+  harness.AllCaptured(trigger);
+  harness.Send(DurableEvent{trigger.generation, trigger.checkpoint,
+                            harness.Snapshot(harness.deployed.tasks[0], 5, "")});
+  EXPECT_THAT(problem(), HasSubstr("the uploads of"));
+  harness.AllDurable(trigger, 5);
+  harness.AppendOk();
+  EXPECT_EQ(problem(), "");
+}
+
+TEST(JobMachineTest, AJobThatCantCheckpointSaysThatItsLogCantBeWritten) {
+  JobHarness harness;
+  harness.AddWorkers({"a"});
+  harness.RunUp();
+  harness.Pass(1'000'000);
+  harness.AllDurable(harness.Expect<TriggerAction>(), 5);
+  for (int i = 0; i < 20; ++i) {
+    if (harness.Take<AppendAction>()) {
+      harness.Send(AppendedEvent{absl::UnavailableError("no space left"), 0});
+    }
+    harness.Pass(1'000'000);
+  }
+  EXPECT_THAT(harness.machine->checkpoint_problem(harness.facts.now_us),
+              HasSubstr("the job log can't be written: no space left"));
+}
+
+TEST(JobMachineTest, AJobWhoseCheckpointsFailCountsThemAndSaysWhy) {
+  JobHarness harness;
+  harness.AddWorkers({"a"});
+  harness.RunUp();
+  harness.Pass(1'000'000);
+  harness.Expect<TriggerAction>();
+  harness.Pass(JobMachineOptions().checkpoint_timeout_us + 1);
+  EXPECT_EQ(harness.machine->checkpoint_failures(), 1);
+  EXPECT_THAT(harness.machine->checkpoint_problem(harness.facts.now_us),
+              HasSubstr("the last one failed: it wasn't durable in time"));
+  const auto trigger = harness.Expect<TriggerAction>();
+  harness.AllDurable(trigger, 5);
+  harness.AppendOk();
+  EXPECT_EQ(harness.machine->checkpoint_failures(), 0);
+  EXPECT_EQ(harness.machine->checkpoint_problem(harness.facts.now_us), "");
+}
+
+TEST(JobMachineTest, AJobWithoutWorkersSaysSoInPlaceOfACheckpoint) {
+  JobHarness harness;
+  harness.AddWorkers({"a"});
+  harness.RunUp();
+  harness.LoseWorker("a");
+  harness.Pass(60'000'000);
+  EXPECT_THAT(harness.machine->checkpoint_problem(harness.facts.now_us),
+              HasSubstr("the job doesn't run: no worker is registered"));
+}
+
+// ---- Coming back
+
+TEST(JobMachineTest, AWorkerThatIsGoneForCertainIsNotWaitedFor) {
+  JobHarness harness;
+  harness.AddWorkers({"a", "b"});
+  harness.RunUp();
+  harness.facts.gone.insert("b");
+  harness.LoseWorker("b");
+  EXPECT_TRUE(std::holds_alternative<StartedRecord>(
+      harness.Expect<AppendAction>("at once, without settling").record.body));
+}
+
+TEST(JobMachineTest, TheFirstCheckpointAfterALossComesSoonAndTellsHowLongItTook) {
+  JobHarness harness;
+  harness.AddWorkers({"a", "b"});
+  harness.RunUp();
+  harness.facts.gone.insert("b");
+  harness.LoseWorker("b");
+  harness.facts.now_us += 10'000;
+  harness.AppendOk();
+  harness.facts.now_us += 20'000;
+  harness.FinishDeploy();
+  harness.Take<TriggerAction>();
+  harness.Pass(JobMachineOptions().first_checkpoint_us);
+  const auto trigger = harness.Expect<TriggerAction>("before the interval is over");
+  harness.AllDurable(trigger, 5);
+  harness.facts.now_us += 30'000;
+  harness.AppendOk();
+  const auto note = harness.Expect<RecoveredNote>();
+  EXPECT_EQ(note.fence_us, 10'000);
+  EXPECT_EQ(note.deploy_us, 20'000);
+  EXPECT_EQ(note.publish_us, JobMachineOptions().first_checkpoint_us + 30'000);
+}
+
 }  // namespace
 }  // namespace weir

@@ -36,7 +36,7 @@ class JobRunnerTest : public ::testing::Test {
     deps_.workers = [](const JobId&) { return std::vector<WorkerView>(); };
     deps_.changed = [](const JobId&) {};
     deps_.reread = [](const JobId&, int64_t) {};
-    deps_.deliver = [this](const JobId&, JobEvent event) {
+    deps_.deliver = [this](const RunnerRef&, JobEvent event) {
       ++delivered_;
       if (runner_) runner_->Handle(event);
     };
