@@ -104,6 +104,7 @@ class FaultCluster(Cluster):
             plan.environment["AWS_ENDPOINT_URL"] = f"http://{self.links['store'].address}"
         self.coordinator = self._process("coordinator", http, [
             "coordinator", "--listen", self.address, "--data", data])
+        self.coordinators = [self.coordinator]
         self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
         processes = [self.coordinator, *self.workers]
         for process in processes:

@@ -1,4 +1,4 @@
-"""A Weir cluster of real processes for tests: one coordinator, some workers, on free ports of this machine.
+"""A Weir cluster of real processes for tests: coordinators (one, unless said), some workers, on free ports of this machine.
 
     with Cluster(directory, workers=2) as cluster:
         job = cluster.submit(script, name="activity")
@@ -140,20 +140,23 @@ class Process:
 
 
 class Cluster:
-    def __init__(self, directory, workers=2, slots=1, memory="512MiB", data=None, environment=None,
+    def __init__(self, directory, workers=2, slots=1, memory="512MiB", data=None, environment=None, coordinators=1,
                  **worker_environment):
         """`data`: a URI instead of a directory; `environment`: of all servers."""
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        port, http = free_ports(2)
-        self.address = f"127.0.0.1:{port}"
-        self.coordinator = Process(self.directory, "coordinator", [
-            "coordinator", "--listen", self.address, "--http", f"127.0.0.1:{http}", "--data",
-            data or self.directory / "data"],
-            http)
+        ports = free_ports(2 * coordinators)
+        self.addresses = [f"127.0.0.1:{port}" for port in ports[:coordinators]]
+        self.address = ",".join(self.addresses)
+        self.coordinators = [
+            Process(self.directory, "coordinator" if i == 0 else f"coordinator-{i}", [
+                "coordinator", "--listen", address, "--http", f"127.0.0.1:{http}", "--data",
+                data or self.directory / "data"],
+                http) for i, (address, http) in enumerate(zip(self.addresses, ports[coordinators:]))]
+        self.coordinator = self.coordinators[0]
         self.workers = [self._make_worker(i, slots, memory) for i in range(workers)]
         self._worker_environment = worker_environment
-        for process in [self.coordinator, *self.workers]:
+        for process in [*self.coordinators, *self.workers]:
             process.environment = environment or {}
 
     def _make_worker(self, number, slots, memory):
@@ -174,8 +177,9 @@ class Cluster:
 
     def __enter__(self):
         try:
-            self.coordinator.start()
-            self.coordinator.wait_until_ready()
+            for coordinator in self.coordinators:
+                coordinator.start()
+                coordinator.wait_until_ready()
             for worker in self.workers:
                 worker.start(**self._worker_environment)
             for worker in self.workers:
@@ -189,8 +193,19 @@ class Cluster:
         self.close()
 
     def close(self):
-        for process in [*self.workers, self.coordinator]:
+        for process in [*self.workers, *self.coordinators]:
             process.kill()
+
+    def leader(self, timeout_s=10):
+        """The coordinator that says it leads; waits until there is one, and only one."""
+        found = []
+
+        def look():
+            found[:] = [c for c in self.coordinators if c.running and leads(c)]
+            return len(found) == 1
+
+        wait_for(look, timeout_s, lambda: f"one leader, not {[c.name for c in found]}:\n{self.logs()}")
+        return found[0]
 
     # The command line, as a user has it.
 
@@ -244,7 +259,14 @@ class Cluster:
         return self.wait_job(job, lambda j: j["state"] == "STOPPED", timeout_s, "the job to stop")
 
     def logs(self):
-        return "\n".join(f"--- {p.name}\n{p.log_tail(15)}" for p in [self.coordinator, *self.workers])
+        return "\n".join(f"--- {p.name}\n{p.log_tail(15)}" for p in [*self.coordinators, *self.workers])
+
+
+def leads(coordinator):
+    try:
+        return coordinator.metric_sum("weir_leader") == 1
+    except OSError:
+        return False
 
 
 def wait_for(condition, timeout_s, what):
