@@ -35,6 +35,8 @@ class BlobStore {
   // nobody writes to that file any more.
   virtual absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) = 0;
   virtual absl::StatusOr<std::string> Get(const std::string& name) = 0;
+  // In bytes; NOT_FOUND when there is no such blob.
+  virtual absl::StatusOr<int64_t> Size(const std::string& name) = 0;
   // Writes the content to `local_path` (must not exist), by hard link where possible: the caller
   // never writes to that file.
   virtual absl::Status GetToFile(const std::string& name, const std::string& local_path) = 0;
@@ -71,6 +73,10 @@ class BlobStore {
 // A directory of a local file system, made when absent. PERMISSION_DENIED or FAILED_PRECONDITION
 // naming the path when it can't be written.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string& directory);
+
+// The same directory, which is made and found unusable by the first write only: a table that is
+// looked at must not come into being.
+std::unique_ptr<BlobStore> LocalBlobStoreAt(const std::string& directory);
 
 // By URI: a path, "file:///path" or "s3://bucket/prefix" (s3_blob_store.h says what its errors
 // are); other schemes are UNIMPLEMENTED naming what is accepted.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <ctime>
 #include <utility>
@@ -109,15 +110,22 @@ class StoreLock {
   int file_ = -1;
 };
 
+std::string WithoutLastSlash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
 class LocalBlobStore : public BlobStore {
  public:
   explicit LocalBlobStore(std::string root) : root_(std::move(root)) {}
 
+  // Makes the directory and tries it; once is enough. Before every write.
   absl::Status Prepare();
 
   absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override;
   absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::string> Get(const std::string& name) override;
+  absl::StatusOr<int64_t> Size(const std::string& name) override;
   absl::Status GetToFile(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
                                           const std::string& start_after) override;
@@ -147,9 +155,11 @@ class LocalBlobStore : public BlobStore {
   void RemoveOldTemporaries() const;
 
   const std::string root_;  // without a trailing '/'
+  std::atomic<bool> prepared_{false};
 };
 
 absl::Status LocalBlobStore::Prepare() {
+  if (prepared_) return absl::OkStatus();
   const std::string temporaries = absl::StrCat(root_, "/", kTemporaryFolder);
   WEIR_RETURN_IF_ERROR(MakeDirectories(temporaries));
   const std::string probe = TemporaryPath();
@@ -165,6 +175,7 @@ absl::Status LocalBlobStore::Prepare() {
                      "another file system"));
   }
   RemoveOldTemporaries();
+  prepared_ = true;  // several threads may have done it
   return absl::OkStatus();
 }
 
@@ -210,6 +221,7 @@ absl::Status LocalBlobStore::Publish(const std::string& temporary, Content conte
 
 absl::Status LocalBlobStore::PutIfAbsent(const std::string& name, std::string_view bytes) {
   WEIR_RETURN_IF_ERROR(CheckName(name));
+  WEIR_RETURN_IF_ERROR(Prepare());
   const std::string temporary = TemporaryPath();
   WEIR_RETURN_IF_ERROR(WriteNewFile(temporary, bytes));
   return Publish(temporary, Content::kOwn, name);
@@ -218,6 +230,7 @@ absl::Status LocalBlobStore::PutIfAbsent(const std::string& name, std::string_vi
 absl::Status LocalBlobStore::PutFileIfAbsent(const std::string& name,
                                              const std::string& local_path) {
   WEIR_RETURN_IF_ERROR(CheckName(name));
+  WEIR_RETURN_IF_ERROR(Prepare());
   const std::string temporary = TemporaryPath();
   if (link(local_path.c_str(), temporary.c_str()) == 0) {
     const int file = open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
@@ -249,6 +262,18 @@ absl::StatusOr<std::string> LocalBlobStore::Get(const std::string& name) {
   WEIR_RETURN_IF_ERROR(bytes.status());
   WEIR_RETURN_IF_ERROR(SyncNameOf(path));
   return bytes;
+}
+
+absl::StatusOr<int64_t> LocalBlobStore::Size(const std::string& name) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const std::string path = PathOf(name);
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return ErrnoError(errno, "looking at", path);
+    return absl::NotFoundError(absl::StrCat("no blob ", name));
+  }
+  if (!S_ISREG(info.st_mode)) return absl::NotFoundError(absl::StrCat("no blob ", name));
+  return static_cast<int64_t>(info.st_size);
 }
 
 absl::Status LocalBlobStore::GetToFile(const std::string& name, const std::string& local_path) {
@@ -304,6 +329,7 @@ absl::Status LocalBlobStore::Walk(const std::string& folder, const std::string& 
 
 absl::Status LocalBlobStore::Delete(const std::string& name) {
   WEIR_RETURN_IF_ERROR(CheckName(name));
+  WEIR_RETURN_IF_ERROR(Prepare());
   const std::string path = PathOf(name);
   StoreLock lock;  // else a record deleted between compare and rename would come back
   WEIR_RETURN_IF_ERROR(lock.Acquire(LockPath()));
@@ -333,6 +359,7 @@ absl::Status LocalBlobStore::Replace(const std::string& name, std::string_view b
 absl::Status LocalBlobStore::Swap(const std::string& name, std::string_view bytes,
                                   const std::string* version) {
   WEIR_RETURN_IF_ERROR(CheckName(name));
+  WEIR_RETURN_IF_ERROR(Prepare());
   const std::string folder = ParentDirectory(PathOf(name));
   if (version == nullptr) WEIR_RETURN_IF_ERROR(MakeDirectories(folder));
   const std::string temporary = TemporaryPath();
@@ -370,9 +397,12 @@ absl::Status LocalBlobStore::Rename(const std::string& temporary, const std::str
 
 }  // namespace
 
+std::unique_ptr<BlobStore> LocalBlobStoreAt(const std::string& directory) {
+  return std::make_unique<LocalBlobStore>(WithoutLastSlash(directory));
+}
+
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string& directory) {
-  std::string root = directory;
-  while (root.size() > 1 && root.back() == '/') root.pop_back();
+  const std::string root = WithoutLastSlash(directory);
   auto store = std::make_unique<LocalBlobStore>(root);
   if (absl::Status status = store->Prepare(); !status.ok()) {
     const std::string message =

@@ -72,6 +72,7 @@ class S3BlobStore : public BlobStore {
   absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override;
   absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::string> Get(const std::string& name) override;
+  absl::StatusOr<int64_t> Size(const std::string& name) override;
   absl::Status GetToFile(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
                                           const std::string& start_after) override;
@@ -229,6 +230,17 @@ absl::Status S3BlobStore::PutFileIfAbsent(const std::string& name, const std::st
 absl::StatusOr<std::string> S3BlobStore::Get(const std::string& name) {
   WEIR_ASSIGN_OR_RETURN(Versioned blob, GetVersioned(name));
   return std::move(blob.bytes);
+}
+
+absl::StatusOr<int64_t> S3BlobStore::Size(const std::string& name) {
+  WEIR_RETURN_IF_ERROR(CheckName(name));
+  const S3Outcome outcome = client_.Do(Request("HEAD", name));
+  if (absl::IsUnknown(outcome.error)) return absl::UnavailableError(outcome.error.message());
+  WEIR_RETURN_IF_ERROR(outcome.error);
+  int64_t size = 0;
+  if (!absl::SimpleAtoi(outcome.reply.Header("content-length"), &size))
+    return absl::UnavailableError(absl::StrCat("the store doesn't say how long ", name, " is"));
+  return size;
 }
 
 absl::StatusOr<BlobStore::Versioned> S3BlobStore::GetVersioned(const std::string& name) {

@@ -15,6 +15,7 @@
 #include "coordinator/api_error.h"
 #include "coordinator/event_loop.h"
 #include "coordinator/origin_import.h"
+#include "lake/table_store.h"
 #include "state/checkpoint/recovery.h"
 
 namespace weir {
@@ -110,12 +111,11 @@ absl::Status Submitter::Request::CheckTables(const Deps& deps, const std::string
     // No app id of ours exists yet; a fresh lineage has none in any table.
     const absl::StatusOr<TableState> table =
         committer->Prepare(sink.schema, CommitAppId("new", sink.id), /*create=*/false);
-    if (absl::IsNotFound(table.status())) {
-      const absl::Status writable = CheckTablePathWritable(sink.path);
-      if (!writable.ok()) return TableError(sink, writable);
-      continue;
-    }
-    if (!table.ok()) return TableError(sink, table.status());
+    const bool absent = absl::IsNotFound(table.status());
+    if (!table.ok() && !absent) return TableError(sink, table.status());
+    if (const absl::Status writable = CheckTablePathWritable(sink.path); !writable.ok())
+      return TableError(sink, writable);
+    if (absent) continue;
     if (!args.append && !from) WEIR_RETURN_IF_ERROR(CheckLineage(sink, *table));
   }
   return absl::OkStatus();

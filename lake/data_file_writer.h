@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "arrow/type_fwd.h"
 #include "lake/table_committer.h"
+#include "lake/table_store.h"
 #include "model/types.h"
 
 namespace weir {
@@ -35,13 +36,14 @@ class DataFileWriter {
   // The footer describes each column of each row group, and waits in memory for Close: a file of
   // many small row groups is full before its bytes say so.
   virtual bool FooterIsLarge() const = 0;
-  // Completes the file, fsyncs it and its directory.
+  // Completes the file and makes it durable: syncs it and its directory, or uploads it. UNKNOWN:
+  // an upload may have happened; the file is referenced by nothing.
   virtual absl::StatusOr<DataFile> Close() = 0;
 };
 
-// `name` is a plain file name, not taken yet ("3f2a...-part.parquet"); `table_path` is made when
-// absent. zstd, timestamps as int64 microseconds.
-absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& table_path,
+// `name` is a plain file name, not taken yet ("3f2a...-part.parquet"). zstd, timestamps as int64
+// microseconds.
+absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const DataFilePlace& place,
                                                              const std::string& name,
                                                              const Schema& schema);
 

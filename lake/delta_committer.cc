@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/blob_store.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mutant.h"
@@ -18,6 +19,7 @@
 #include "lake/delta_protocol.h"
 #include "lake/delta_rollback.h"
 #include "lake/delta_schema.h"
+#include "lake/table_store.h"
 
 namespace weir {
 namespace {
@@ -50,9 +52,8 @@ Json AddAction(const DataFile& file) {
 
 class DeltaCommitter : public TableCommitter {
  public:
-  DeltaCommitter(const std::string& path, std::unique_ptr<LogStore> store, Clock* clock,
-                 Random* random)
-      : path_(path), store_(std::move(store)), clock_(clock), random_(random) {}
+  DeltaCommitter(const std::string& path, OpenLogStore open, Clock* clock, Random* random)
+      : path_(path), open_(std::move(open)), clock_(clock), random_(random) {}
 
   absl::StatusOr<TableState> Prepare(const Schema& schema, const std::string& app_id,
                                      bool create) override;
@@ -85,10 +86,11 @@ class DeltaCommitter : public TableCommitter {
   absl::Status Explain(const absl::Status& status) const;
 
   const std::string path_;
-  const std::unique_ptr<LogStore> store_;
+  const OpenLogStore open_;
   Clock* const clock_;
   Random* const random_;
 
+  std::unique_ptr<LogStore> store_;  // since the first Prepare
   bool prepared_ = false;
   bool fenced_ = false;   // read a newer version under our app id; until the next Prepare
   bool recheck_ = false;  // read another protocol or schema
@@ -127,6 +129,11 @@ absl::Status DeltaCommitter::Explain(const absl::Status& status) const {
 absl::StatusOr<TableState> DeltaCommitter::Prepare(const Schema& schema, const std::string& app_id,
                                                    bool create) {
   prepared_ = false;
+  if (store_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<LogStore>> opened = open_();
+    if (!opened.ok()) return Explain(opened.status());
+    store_ = *std::move(opened);
+  }
   absl::StatusOr<DeltaState> loaded = LoadDeltaState(store_.get(), &checkpoint_version_);
   if (absl::IsNotFound(loaded.status())) {
     if (!create) return absl::NotFoundError(absl::StrCat("there is no Delta table at ", path_));
@@ -357,15 +364,18 @@ void DeltaCommitter::MaybeCheckpoint() {
 
 }  // namespace
 
-std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path,
-                                                   std::unique_ptr<LogStore> store, Clock* clock,
-                                                   Random* random) {
-  return std::make_unique<DeltaCommitter>(path, std::move(store), clock, random);
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, OpenLogStore open,
+                                                   Clock* clock, Random* random) {
+  return std::make_unique<DeltaCommitter>(path, std::move(open), clock, random);
 }
 
 std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
                                                    Random* random) {
-  return MakeDeltaCommitter(path, MakeLocalLogStore(path), clock, random);
+  const auto open = [path]() -> absl::StatusOr<std::unique_ptr<LogStore>> {
+    WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> table, OpenTableStore(path));
+    return MakeLogStore(std::move(table));
+  };
+  return MakeDeltaCommitter(path, open, clock, random);
 }
 
 }  // namespace weir

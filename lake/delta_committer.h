@@ -2,18 +2,22 @@
 #ifndef WEIR_LAKE_DELTA_COMMITTER_H_
 #define WEIR_LAKE_DELTA_COMMITTER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "lake/log_store.h"
 #include "lake/table_committer.h"
 
 namespace weir {
 
-// `path` is for messages only.
-std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path,
-                                                   std::unique_ptr<LogStore> store, Clock* clock,
-                                                   Random* random);
+// Opens the store of a table's log; may block.
+using OpenLogStore = std::function<absl::StatusOr<std::unique_ptr<LogStore>>()>;
+
+// `path` is for messages only. `open` is called by Prepare, until it succeeds.
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, OpenLogStore open,
+                                                   Clock* clock, Random* random);
 
 }  // namespace weir
 

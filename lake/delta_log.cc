@@ -195,7 +195,7 @@ absl::Status AdvanceDeltaState(LogStore* store, bool look_around,
   }
   if (!look_around) return absl::OkStatus();
   WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                        store->List(CommitFileName(state->version + 1)));
+                        store->List(CommitFileName(state->version)));
   const LogListing listing = ParseListing(names);
   // One more may have come since; what counts is a hole before it.
   if (listing.commits.empty() || listing.commits.front() == state->version + 1)

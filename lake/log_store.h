@@ -1,5 +1,5 @@
-// Where a Delta table's log lies: the file-system steps of reading and committing, behind a seam so
-// that tests can fail each of them and object stores fit later.
+// Where a Delta table's log lies: the steps of reading and committing, behind a seam so that tests
+// can fail each of them.
 #ifndef WEIR_LAKE_LOG_STORE_H_
 #define WEIR_LAKE_LOG_STORE_H_
 
@@ -14,6 +14,8 @@
 
 namespace weir {
 
+class BlobStore;
+
 // Names are plain file names in `_delta_log`, such as "00000000000000000007.json".
 //
 // Error kinds are the contract:
@@ -26,8 +28,8 @@ class LogStore {
  public:
   virtual ~LogStore() = default;
 
-  // Names that sort at or after `from`, in byte order; empty when there is no log.
-  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& from) = 0;
+  // Names that sort after `after`, in byte order; none when there is no log.
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& after) = 0;
   virtual absl::StatusOr<bool> Exists(const std::string& name) = 0;
   virtual absl::StatusOr<std::string> Read(const std::string& name) = 0;
   // Creates `name`, durably and whole. Of several callers, of any process, exactly one succeeds.
@@ -40,9 +42,8 @@ class LogStore {
   virtual absl::StatusOr<bool> DataFileExists(const std::string& path) = 0;
 };
 
-// The log of the table in the local directory `table_path`. Temporary files lie in the table's
-// directory, not in `_delta_log`, under names that begin with a dot: no reader lists them.
-std::unique_ptr<LogStore> MakeLocalLogStore(const std::string& table_path);
+// The log of the table whose files are the blobs of `table` (lake/table_store.h).
+std::unique_ptr<LogStore> MakeLogStore(std::unique_ptr<BlobStore> table);
 
 }  // namespace weir
 

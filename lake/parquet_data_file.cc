@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/blob_store.h"
 #include "base/failpoint.h"
 #include "base/mutant.h"
 #include "base/posix_file.h"
@@ -33,16 +34,16 @@ constexpr int64_t kRowGroupRows = int64_t{4} << 20;
 
 class ParquetDataFile : public DataFileWriter {
  public:
-  ParquetDataFile(const std::string& table_path, const std::string& name, const Schema& schema)
-      : table_path_(table_path),
+  ParquetDataFile(const DataFilePlace& place, const std::string& name, const Schema& schema)
+      : place_(place),
         name_(name),
-        path_(absl::StrCat(table_path, "/", name)),
+        path_(absl::StrCat(place.directory, "/", name)),
         schema_(schema),
         arrow_schema_(ArrowSchema(schema)),
         stats_(schema) {}
 
   absl::Status Open() {
-    WEIR_RETURN_IF_ERROR(MakeDirectories(table_path_));
+    WEIR_RETURN_IF_ERROR(MakeDirectories(place_.directory));
     const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return ErrnoError(errno, "creating", path_);
     auto stream = arrow::io::FileOutputStream::Open(fd);  // owns fd
@@ -100,11 +101,12 @@ class ParquetDataFile : public DataFileWriter {
     WEIR_RETURN_IF_ERROR(Failpoint("lake.before_data_file_close"));
     WEIR_RETURN_IF_ERROR(EndRowGroup());
     WEIR_RETURN_IF_ERROR(Failed("closing", writer_->Close()));
-    if (fsync(stream_->file_descriptor()) != 0) return ErrnoError(errno, "syncing", path_);
+    const bool stays = place_.upload == nullptr;
+    if (stays && fsync(stream_->file_descriptor()) != 0) return ErrnoError(errno, "syncing", path_);
     struct stat info;
     if (fstat(stream_->file_descriptor(), &info) != 0) return ErrnoError(errno, "closing", path_);
     WEIR_RETURN_IF_ERROR(Failed("closing", stream_->Close()));
-    WEIR_RETURN_IF_ERROR(SyncDirectory(table_path_));
+    WEIR_RETURN_IF_ERROR(stays ? SyncDirectory(place_.directory) : Upload());
     WEIR_RETURN_IF_ERROR(Failpoint("lake.after_data_file_close"));
     DataFile file;
     file.path = name_;
@@ -145,9 +147,16 @@ class ParquetDataFile : public DataFileWriter {
             absl::StrCat("column ", column.name, " of ", path_, " is ", ToString(column.type),
                          ", the batch has ", batch.column(c)->type()->ToString()));
       if (!column.nullable && batch.column(c)->null_count() > 0)
-        return absl::InvalidArgumentError(absl::StrCat("NULL in column ", column.name, " of ",
-                                                       table_path_, ", which is NOT NULL"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("NULL in column ", column.name, " of ", path_, ", which is NOT NULL"));
     }
+    return absl::OkStatus();
+  }
+
+  // What can't be uploaded stays behind with the rest of the task's cache.
+  absl::Status Upload() {
+    WEIR_RETURN_IF_ERROR(place_.upload->PutFileIfAbsent(name_, path_));
+    if (unlink(path_.c_str()) != 0) return ErrnoError(errno, "removing", path_);
     return absl::OkStatus();
   }
 
@@ -159,9 +168,9 @@ class ParquetDataFile : public DataFileWriter {
     return absl::InternalError(absl::StrCat(what, " ", path_, ": ", status.ToString()));
   }
 
-  const std::string table_path_;
+  const DataFilePlace place_;
   const std::string name_;
-  const std::string path_;
+  const std::string path_;  // while it is written
   const Schema schema_;
   const std::shared_ptr<arrow::Schema> arrow_schema_;
   FileStats stats_;
@@ -176,10 +185,10 @@ class ParquetDataFile : public DataFileWriter {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const std::string& table_path,
+absl::StatusOr<std::unique_ptr<DataFileWriter>> OpenDataFile(const DataFilePlace& place,
                                                              const std::string& name,
                                                              const Schema& schema) {
-  auto file = std::make_unique<ParquetDataFile>(table_path, name, schema);
+  auto file = std::make_unique<ParquetDataFile>(place, name, schema);
   WEIR_RETURN_IF_ERROR(file->Open());
   return file;
 }

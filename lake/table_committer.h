@@ -15,7 +15,6 @@
 
 namespace weir {
 
-class BlobStore;
 class Clock;
 class Random;
 
@@ -111,13 +110,10 @@ class TableCommitter {
   virtual absl::StatusOr<RollbackResult> Rollback(const TableRollback& rollback) = 0;
 };
 
-// A Delta table at `path` (a local directory). `clock` and `random` outlive it.
+// A Delta table at `path`: a local directory or s3://bucket/directory, as model/table_path.h spells
+// it. `clock` and `random` outlive it.
 std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
                                                    Random* random);
-
-// Whether a table at `path` could be written, as far as can be told without making anything.
-// PERMISSION_DENIED or FAILED_PRECONDITION, one sentence naming the path that is in the way.
-absl::Status CheckTablePathWritable(const std::string& path);
 
 }  // namespace weir
 

@@ -10,6 +10,7 @@
 #include "base/string_view.h"
 #include "model/ids.h"
 #include "model/interval.h"
+#include "model/table_path.h"
 
 namespace weir {
 namespace {
@@ -201,9 +202,13 @@ absl::Status CheckCount(const OptionSchema& option, std::string_view value) {
 }
 
 absl::Status CheckPath(const OptionSchema& option, std::string_view value) {
-  const size_t scheme = value.find("://");
-  if (scheme == std::string_view::npos || value.substr(0, scheme) == "s3") return absl::OkStatus();
-  return Refused(option, value, "accepted are a directory and s3://bucket/prefix");
+  // Relative to any directory: which one doesn't decide whether a path is accepted.
+  const absl::Status status = NormalTablePath(std::string(value), "/").status();
+  if (status.ok()) return absl::OkStatus();
+  // What stands before an '@' may be a password.
+  const size_t at = value.find('@');
+  return Refused(option, at == std::string_view::npos ? value : value.substr(at),
+                 StdView(status.message()));
 }
 
 // Damerau–Levenshtein in the "optimal string alignment" form.

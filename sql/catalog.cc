@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model/options.h"
+#include "model/table_path.h"
 #include "sql/literal.h"
 #include "sql/table_options.h"
 
@@ -155,7 +156,7 @@ absl::StatusOr<SourceTable> Catalog::MakeSource(const CreateTable& table) {
   WEIR_RETURN_IF_ERROR(options.Check());
   WEIR_RETURN_IF_ERROR(ReadKafkaOptions(options, &source));
   if (const OptionDefinition* path = options.Given("dead_letter_path")) {
-    source.dead_letter_path = ResolvePath(path->value, base_directory_);
+    WEIR_ASSIGN_OR_RETURN(source.dead_letter_path, NormalPath(*path));
     WEIR_RETURN_IF_ERROR(ClaimPath(*path, source.dead_letter_path));
   }
   return source;
@@ -167,14 +168,20 @@ absl::StatusOr<SinkTable> Catalog::MakeSink(const CreateTable& table) {
   WEIR_ASSIGN_OR_RETURN(sink.schema, MakeSchema(table));
   TableOptions options(script_, table, DeltaSinkOptions());
   WEIR_RETURN_IF_ERROR(options.Check());
-  sink.path = ResolvePath(options.Given("path")->value, base_directory_);
+  WEIR_ASSIGN_OR_RETURN(sink.path, NormalPath(*options.Given("path")));
   WEIR_RETURN_IF_ERROR(ClaimPath(*options.Given("path"), sink.path));
   if (const OptionDefinition* path = options.Given("late_path")) {
-    sink.late_path = ResolvePath(path->value, base_directory_);
+    WEIR_ASSIGN_OR_RETURN(sink.late_path, NormalPath(*path));
     WEIR_RETURN_IF_ERROR(ClaimPath(*path, sink.late_path));
   }
   sink.freshness_interval_us = options.Micros("freshness_interval");
   return sink;
+}
+
+absl::StatusOr<std::string> Catalog::NormalPath(const OptionDefinition& option) const {
+  absl::StatusOr<std::string> path = NormalTablePath(option.value, base_directory_);
+  if (!path.ok()) return script_.Error(option.value_at, StdView(path.status().message()));
+  return path;
 }
 
 absl::Status Catalog::ClaimPath(const OptionDefinition& option, const std::string& path) {

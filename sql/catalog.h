@@ -67,6 +67,8 @@ class Catalog {
   absl::StatusOr<SourceTable> MakeSource(const CreateTable& table);
   absl::StatusOr<SinkTable> MakeSink(const CreateTable& table);
   absl::StatusOr<Schema> MakeSchema(const CreateTable& table) const;
+  // The value of an option that names a table, in its one spelling.
+  absl::StatusOr<std::string> NormalPath(const OptionDefinition& option) const;
   // One path, one table: two writers of one table's log would take each other's rows.
   absl::Status ClaimPath(const OptionDefinition& option, const std::string& path);
 

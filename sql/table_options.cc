@@ -1,7 +1,6 @@
 #include "sql/table_options.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -254,16 +253,6 @@ std::string UnknownOption(std::string_view what, std::string_view name,
   return absl::StrCat("\"", AbslView(name), "\" isn't ", AbslView(what), "; ",
                       near.empty() ? absl::StrCat("accepted are ", absl::StrJoin(names, ", "))
                                    : absl::StrCat("did you mean ", near, "?"));
-}
-
-std::string ResolvePath(const std::string& path, const std::string& base_directory) {
-  std::string resolved = path;
-  if (path.find("://") == std::string::npos) {
-    const std::filesystem::path joined = std::filesystem::path(base_directory) / path;
-    resolved = joined.lexically_normal().string();
-  }
-  while (resolved.size() > 1 && resolved.back() == '/') resolved.pop_back();
-  return resolved;
 }
 
 }  // namespace weir

@@ -53,9 +53,6 @@ absl::Status ReadKafkaOptions(const TableOptions& options, SourceTable* source);
 std::string UnknownOption(std::string_view what, std::string_view name,
                           std::span<const OptionSchema> schemas);
 
-// `path` in one spelling: absolute, without "." and "..", without a slash at the end.
-std::string ResolvePath(const std::string& path, const std::string& base_directory);
-
 }  // namespace weir
 
 #endif  // WEIR_SQL_TABLE_OPTIONS_H_

@@ -41,12 +41,13 @@ struct Item {
 }  // namespace
 
 struct FileStager::State {
-  State(IoPool* io_pool, Random* r, MemoryBudget* budget, const std::string& path, const Schema& s,
-        int64_t bytes_max)
+  State(IoPool* io_pool, Random* r, MemoryBudget* budget, const std::string& path,
+        const std::string& scratch, const Schema& s, int64_t bytes_max)
       : io(io_pool),
         random(r),
         memory(budget),
         table_path(path),
+        scratch_directory(scratch),
         schema(s),
         file_bytes_max(bytes_max) {
     if (memory != nullptr) memory->AddOwners(1);
@@ -60,6 +61,7 @@ struct FileStager::State {
   Random* const random;
   MemoryBudget* const memory;
   const std::string table_path;
+  const std::string scratch_directory;
   const Schema schema;
   const int64_t file_bytes_max;
   std::atomic<int64_t> held_bytes{0};
@@ -67,6 +69,7 @@ struct FileStager::State {
 
   // Held while writing, by one thread of the pool; taken before `mutex`.
   absl::Mutex writing ABSL_ACQUIRED_BEFORE(mutex);
+  std::optional<DataFilePlace> place ABSL_GUARDED_BY(writing);  // since the first row
   std::unique_ptr<DataFileWriter> open_file ABSL_GUARDED_BY(writing);
   std::vector<DataFile> closed ABSL_GUARDED_BY(writing);
   int64_t group_bytes ABSL_GUARDED_BY(writing) = 0;  // held by the open file's next row group
@@ -100,8 +103,10 @@ struct FileStager::State {
 };
 
 FileStager::FileStager(IoPool* io, Random* random, MemoryBudget* memory,
-                       const std::string& table_path, const Schema& schema, int64_t file_bytes_max)
-    : state_(std::make_shared<State>(io, random, memory, table_path, schema, file_bytes_max)) {}
+                       const std::string& table_path, const std::string& scratch_directory,
+                       const Schema& schema, int64_t file_bytes_max)
+    : state_(std::make_shared<State>(io, random, memory, table_path, scratch_directory, schema,
+                                     file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
 
@@ -203,7 +208,10 @@ absl::Status FileStager::State::Append(const arrow::RecordBatch& batch) {
   if (open_file == nullptr) {
     // Random from the first character on: stores that partition by prefix spread them.
     const std::string name = absl::StrCat(MakeUuid(*random), ".parquet");
-    WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(table_path, name, schema));
+    if (!place) {
+      WEIR_ASSIGN_OR_RETURN(place, PlaceDataFiles(table_path, scratch_directory));
+    }
+    WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(*place, name, schema));
   }
   WEIR_RETURN_IF_ERROR(open_file->Write(batch));
   WEIR_RETURN_IF_ERROR(KeepToShare());

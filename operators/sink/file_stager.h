@@ -39,8 +39,9 @@ inline constexpr int64_t kSinkBytesMax = int64_t{64} << 20;
 class FileStager {
  public:
   // `io`, `random` and `memory` (may be null) outlive the stager and the work it queued.
+  // `scratch_directory`: for files of a table in an object store, until they are complete.
   FileStager(IoPool* io, Random* random, MemoryBudget* memory, const std::string& table_path,
-             const Schema& schema, int64_t file_bytes_max);
+             const std::string& scratch_directory, const Schema& schema, int64_t file_bytes_max);
   ~FileStager();
   FileStager(const FileStager&) = delete;
   FileStager& operator=(const FileStager&) = delete;

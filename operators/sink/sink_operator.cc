@@ -83,7 +83,8 @@ absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestor
   for (int c = 0; c < sink_.schema.size(); ++c)
     if (!sink_.schema.columns[c].nullable) not_null_.push_back(c);
   stager_ = std::make_unique<FileStager>(context_.io, context_.random, context_.sink_memory,
-                                         sink_.path, sink_.schema, kDataFileBytesMax);
+                                         sink_.path, context_.cache_directory, sink_.schema,
+                                         kDataFileBytesMax);
   const VertexSpec& vertex = context_.plan->vertices[context_.task.vertex];
   if (!vertex.has_source() || sink_.role != SinkRole::kMain) return absl::OkStatus();
   for (const OperatorInput& input : spec_.inputs) {

@@ -39,10 +39,10 @@ class FakeLogStore : public LogStore {
  public:
   explicit FakeLogStore(FakeLog* log) : log_(log) {}
 
-  absl::StatusOr<std::vector<std::string>> List(const std::string& from) override {
+  absl::StatusOr<std::vector<std::string>> List(const std::string& after) override {
     ++log_->lists;
     std::vector<std::string> names;
-    for (auto it = log_->files.lower_bound(from); it != log_->files.end(); ++it)
+    for (auto it = log_->files.upper_bound(after); it != log_->files.end(); ++it)
       names.push_back(it->first);
     return names;
   }
@@ -93,6 +93,13 @@ class FakeLogStore : public LogStore {
   }
   FakeLog* const log_;
 };
+
+// For MakeDeltaCommitter.
+inline auto OpenFake(FakeLog* log) {
+  return [log]() -> absl::StatusOr<std::unique_ptr<LogStore>> {
+    return std::make_unique<FakeLogStore>(log);
+  };
+}
 
 }  // namespace weir
 

@@ -127,6 +127,12 @@ absl::StatusOr<std::string> FaultyBlobStore::Get(const std::string& name) {
   return it->second;
 }
 
+absl::StatusOr<int64_t> FaultyBlobStore::Size(const std::string& name) {
+  absl::StatusOr<std::string> bytes = Get(name);
+  if (!bytes.ok()) return bytes.status();
+  return static_cast<int64_t>(bytes->size());
+}
+
 absl::Status FaultyBlobStore::GetToFile(const std::string& name, const std::string& local_path) {
   absl::StatusOr<std::string> bytes = Get(name);
   if (!bytes.ok()) return bytes.status();

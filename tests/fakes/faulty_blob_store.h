@@ -44,6 +44,7 @@ class FaultyBlobStore : public BlobStore {
   absl::Status PutIfAbsent(const std::string& name, std::string_view bytes) override;
   absl::Status PutFileIfAbsent(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::string> Get(const std::string& name) override;
+  absl::StatusOr<int64_t> Size(const std::string& name) override;
   absl::Status GetToFile(const std::string& name, const std::string& local_path) override;
   absl::StatusOr<std::vector<Entry>> List(const std::string& prefix,
                                           const std::string& start_after) override;

@@ -1,7 +1,8 @@
 // Drives lake/ for the integration tests, whose checkers are readers in Python: one JSON request a
 // line on stdin, one JSON answer a line on stdout, so that a test can act between two steps.
 //
-//   {"do": "prepare", "path": P, "app_id": A, "create": true, "columns": [[name, type, nullable]]}
+//   {"do": "prepare", "path": P, "app_id": A, "create": true, "columns": [[name, type, nullable]],
+//    "scratch": D}                                       a directory, for tables in object stores
 //   {"do": "write", "name": "a.parquet", "rows": [[value, ...], ...]}       the file is remembered
 //   {"do": "commit", "version": 3, "files": ["a.parquet"], "weir": {...}}
 //   {"do": "rollback", "undo": [[app id, keep], ...], "version": 1, "check_only": false, "weir":
@@ -28,6 +29,7 @@
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
 #include "lake/table_committer.h"
+#include "lake/table_store.h"
 
 namespace weir {
 namespace {
@@ -135,6 +137,7 @@ class Tool {
       schema.columns.push_back({column.at(0).get<std::string>(),
                                 TypeFromText(column.at(1).get<std::string>()),
                                 column.at(2).get<bool>()});
+    WEIR_ASSIGN_OR_RETURN(place_, PlaceDataFiles(path_, request.value("scratch", "")));
     committer_ = MakeDeltaCommitter(path_, SystemClock(), SystemRandom());
     WEIR_ASSIGN_OR_RETURN(const TableState state,
                           committer_->Prepare(schema, app_id_, request.at("create").get<bool>()));
@@ -150,7 +153,7 @@ class Tool {
   absl::StatusOr<Json> Write(const Json& request) {
     const std::string name = request.at("name");
     WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<DataFileWriter> file,
-                          OpenDataFile(path_, name, schema_));
+                          OpenDataFile(place_, name, schema_));
     WEIR_RETURN_IF_ERROR(file->Write(*BatchFrom(request.at("rows"), schema_)));
     WEIR_ASSIGN_OR_RETURN(files_[name], file->Close());
     return Json{{"rows", files_[name].rows}, {"stats", files_[name].stats}};
@@ -188,6 +191,7 @@ class Tool {
   }
 
   std::string path_;
+  DataFilePlace place_;
   std::string app_id_;
   Schema schema_;
   std::unique_ptr<TableCommitter> committer_;

@@ -289,6 +289,21 @@ TEST_F(LocalBlobStoreTest, SweepsOnlyOldTemporaries) {
   EXPECT_THAT(Temporaries(), UnorderedElementsAre("new", "lock"));
 }
 
+TEST(LocalBlobStoreAtTest, MakesNothingBeforeTheFirstWrite) {
+  TemporaryDirectory directory;
+  const auto store = LocalBlobStoreAt(directory / "a/b/");
+  EXPECT_TRUE(store->List("", "")->empty());
+  EXPECT_EQ(store->Get("x").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store->Size("x").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  ASSERT_TRUE(store->PutIfAbsent("c/x", "12345").ok());
+  EXPECT_EQ(*store->Size("c/x"), 5);
+  EXPECT_EQ(store->Size("c").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(*LocalBlobStoreAt(directory / "a/b")->Get("c/x"), "12345");
+  EXPECT_TRUE(LocalBlobStoreAt(directory / "a/b")->Delete("c/x").ok());
+  EXPECT_EQ(store->Get("c/x").status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(OpenBlobStoreTest, AcceptsPathsAndFileUris) {
   TemporaryDirectory directory;
   auto by_uri = OpenBlobStore("file://" + (directory / "data"));

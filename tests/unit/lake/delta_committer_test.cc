@@ -31,7 +31,7 @@ DataFile File(const std::string& name) { return {name, 100, 5, 7, "{\"numRecords
 class DeltaCommitterTest : public testing::Test {
  protected:
   std::unique_ptr<TableCommitter> NewCommitter() {
-    return MakeDeltaCommitter("/t", std::make_unique<FakeLogStore>(&log_), &clock_, random_.get());
+    return MakeDeltaCommitter("/t", OpenFake(&log_), &clock_, random_.get());
   }
   std::unique_ptr<TableCommitter> Prepared(const std::string& app_id = "lineage/sink") {
     std::unique_ptr<TableCommitter> committer = NewCommitter();
@@ -108,10 +108,9 @@ TEST_F(DeltaCommitterTest, DoesNotCreateUnasked) {
 
 TEST_F(DeltaCommitterTest, TakesTheTableSomebodyElseCreatesFirst) {
   FakeLog theirs;
-  ASSERT_TRUE(
-      MakeDeltaCommitter("/t", std::make_unique<FakeLogStore>(&theirs), &clock_, random_.get())
-          ->Prepare(TestSchema(), "a", true)
-          .ok());
+  ASSERT_TRUE(MakeDeltaCommitter("/t", OpenFake(&theirs), &clock_, random_.get())
+                  ->Prepare(TestSchema(), "a", true)
+                  .ok());
   const std::string their_bytes = theirs.files.at(CommitFileName(0));
   InterposeOnce(their_bytes);
   ASSERT_TRUE(NewCommitter()->Prepare(TestSchema(), "a", true).ok());

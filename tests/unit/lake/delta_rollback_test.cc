@@ -46,8 +46,7 @@ std::string InfoLine(const std::string& operation) {
 class DeltaRollbackTest : public testing::Test {
  protected:
   std::unique_ptr<TableCommitter> Prepared(const std::string& app_id) {
-    auto committer =
-        MakeDeltaCommitter("/t", std::make_unique<FakeLogStore>(&log_), &clock_, random_.get());
+    auto committer = MakeDeltaCommitter("/t", OpenFake(&log_), &clock_, random_.get());
     const auto state = committer->Prepare(TestSchema(), app_id, true);
     EXPECT_TRUE(state.ok()) << state.status();
     return committer;

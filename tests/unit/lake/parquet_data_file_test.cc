@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lake/data_file_writer.h"
+#include "tests/fakes/faulty_blob_store.h"
 #include "tests/fakes/temporary_directory.h"
 
 namespace weir {
@@ -48,7 +49,7 @@ class ParquetDataFileTest : public testing::Test {
 };
 
 TEST_F(ParquetDataFileTest, WritesWhatReadersExpect) {
-  auto file = OpenDataFile(table_, "a.parquet", kSchema);
+  auto file = OpenDataFile({table_, nullptr}, "a.parquet", kSchema);
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE((*file)->Write(*Rows(10)).ok());
   ASSERT_TRUE((*file)->Write(*Rows(5)).ok());
@@ -77,19 +78,20 @@ TEST_F(ParquetDataFileTest, WritesWhatReadersExpect) {
 }
 
 TEST_F(ParquetDataFileTest, NeverTakesANameTwice) {
-  ASSERT_TRUE(OpenDataFile(table_, "a.parquet", kSchema).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(OpenDataFile(table_, "a.parquet", kSchema).status()));
+  ASSERT_TRUE(OpenDataFile({table_, nullptr}, "a.parquet", kSchema).ok());
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(OpenDataFile({table_, nullptr}, "a.parquet", kSchema).status()));
 }
 
 TEST_F(ParquetDataFileTest, RefusesNullForNotNull) {
-  const auto file = *OpenDataFile(table_, "a.parquet", kSchema);
+  const auto file = *OpenDataFile({table_, nullptr}, "a.parquet", kSchema);
   const absl::Status status = file->Write(*Rows(3, /*null_time=*/true));
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("column at"));
 }
 
 TEST_F(ParquetDataFileTest, RefusesAnotherLayout) {
-  const auto file = *OpenDataFile(table_, "a.parquet", kSchema);
+  const auto file = *OpenDataFile({table_, nullptr}, "a.parquet", kSchema);
   const auto rows = Rows(3);
   EXPECT_TRUE(absl::IsInvalidArgument(file->Write(*rows->RemoveColumn(3).ValueOrDie())));
   const auto swapped = arrow::RecordBatch::Make(
@@ -100,7 +102,7 @@ TEST_F(ParquetDataFileTest, RefusesAnotherLayout) {
 }
 
 TEST_F(ParquetDataFileTest, EstimatesItsSize) {
-  const auto file = *OpenDataFile(table_, "a.parquet", kSchema);
+  const auto file = *OpenDataFile({table_, nullptr}, "a.parquet", kSchema);
   const auto rows = Rows(100'000);
   int64_t last = file->BytesEstimate();
   for (int i = 0; i < 30; ++i) {
@@ -119,7 +121,7 @@ TEST_F(ParquetDataFileTest, EstimatesItsSize) {
 
 // A file system that takes no more bytes: here the process' own limit.
 TEST_F(ParquetDataFileTest, AFailedWriteNamesThePath) {
-  const auto file = *OpenDataFile(table_, "a.parquet", kSchema);
+  const auto file = *OpenDataFile({table_, nullptr}, "a.parquet", kSchema);
   rlimit old{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
@@ -132,6 +134,42 @@ TEST_F(ParquetDataFileTest, AFailedWriteNamesThePath) {
   std::signal(SIGXFSZ, handler);
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(status.message()), HasSubstr(table_ + "/a.parquet"));
+}
+
+TEST_F(ParquetDataFileTest, GoesToAnObjectStoreWhenComplete) {
+  const auto store = std::make_shared<FaultyBlobStore>();
+  const std::string scratch = directory_ / "scratch";
+  auto file = OpenDataFile({scratch, store}, "a.parquet", kSchema);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE((*file)->Write(*Rows(10)).ok());
+  EXPECT_TRUE(store->Snapshot().empty()) << "nobody may see a part of it";
+  const auto closed = (*file)->Close();
+  ASSERT_TRUE(closed.ok()) << closed.status();
+  EXPECT_EQ(closed->path, "a.parquet");
+  EXPECT_EQ(closed->size, *store->Size("a.parquet"));
+  EXPECT_TRUE(std::filesystem::is_empty(scratch));
+}
+
+// iceberg #2317, trino #10462: a lost answer must neither pass for success nor lead to a deletion.
+TEST_F(ParquetDataFileTest, LostResponseOnAnUploadDeletesNothing) {
+  const auto store = std::make_shared<FaultyBlobStore>();
+  for (const PutFault fault : {PutFault::kDoneUnknown, PutFault::kLost, PutFault::kDenied}) {
+    store->PlanPuts({fault});
+    const std::string name = absl::StrCat("f", static_cast<int>(fault), ".parquet");
+    auto file = OpenDataFile({directory_ / "scratch", store}, name, kSchema);
+    ASSERT_TRUE((*file)->Write(*Rows(10)).ok());
+    EXPECT_FALSE((*file)->Close().ok());
+    EXPECT_EQ(store->Size(name).ok(), fault == PutFault::kDoneUnknown);
+  }
+}
+
+TEST_F(ParquetDataFileTest, NeverReplacesAnObject) {
+  const auto store = std::make_shared<FaultyBlobStore>();
+  ASSERT_TRUE(store->PutIfAbsent("a.parquet", "another's").ok());
+  auto file = OpenDataFile({directory_ / "scratch", store}, "a.parquet", kSchema);
+  ASSERT_TRUE((*file)->Write(*Rows(10)).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists((*file)->Close().status()));
+  EXPECT_EQ(*store->Get("a.parquet"), "another's");
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ TEST(Options, RefusesValues) {
   EXPECT_EQ(Check(JobOptions(), "checkpoint_interval", "2 days"),
             "'2 days' isn't a value of checkpoint_interval: the most is 1 day");
   EXPECT_EQ(Check(DeltaSinkOptions(), "path", "http://x"),
-            "'http://x' isn't a value of path: accepted are a directory and s3://bucket/prefix");
+            "'http://x' isn't a value of path: accepted are a directory, file:///directory and "
+            "s3://bucket/directory");
 }
 
 // Whoever may submit a job may not read a worker's environment and files through it.

@@ -159,7 +159,8 @@ TEST(Plan, ResolvesPathsAgainstTheBaseDirectory) {
         .path;
   };
   EXPECT_EQ(path("lake/o"), "/data/lake/o");
-  EXPECT_EQ(path("./lake/../o//"), "/data/o");
+  EXPECT_EQ(path("./lake/./o//"), "/data/lake/o");
+  EXPECT_EQ(path("file:///abs/o"), "/abs/o");
   EXPECT_EQ(path("/abs/o/"), "/abs/o");
   EXPECT_EQ(path("s3://bucket/a/b/"), "s3://bucket/a/b");
 }

@@ -204,8 +204,13 @@ TEST(RefusedTables, Options) {
            "line 1, column 17: column name _offset is taken: every source has _partition, _offset, "
            "_timestamp and _key"},
           {R"(CREATE TABLE d (a INT) WITH (connector='delta', path='gs://x/y'))",
-           "line 1, column 54: 'gs://x/y' isn't a value of path: accepted are a directory and "
-           "s3://bucket/prefix"},
+           "line 1, column 54: 'gs://x/y' isn't a value of path: accepted are a directory, "
+           "file:///directory and s3://bucket/directory"},
+          {R"(CREATE TABLE d (a INT) WITH (connector='delta', path='../x'))",
+           "line 1, column 54: '../x' isn't a value of path: it has a '..' segment; write where it "
+           "leads"},
+          {R"(CREATE TABLE d (a INT) WITH (connector='delta', path='x', late_path='s3a://b/x'))",
+           "line 1, column 69: 's3a://b/x' isn't a value of late_path: write s3://b/x"},
           {R"(CREATE TABLE d (a INT) WITH (connector='delta', path='x'); CREATE TABLE e (a INT) WITH (connector='delta', path='./x/'))",
            "line 1, column 113: './x/' is also the path of line 1, column 54; each table needs a "
            "directory of its own"},

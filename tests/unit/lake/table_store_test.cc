@@ -1,3 +1,5 @@
+#include "lake/table_store.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,9 +9,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "base/posix_file.h"
+#include "base/blob_store.h"
 #include "lake/log_store.h"
-#include "lake/table_committer.h"
 #include "tests/fakes/temporary_directory.h"
 
 namespace weir {
@@ -19,11 +20,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+std::unique_ptr<LogStore> Open(const std::string& path) {
+  return MakeLogStore(*OpenTableStore(path));
+}
+
 class LocalLogStoreTest : public testing::Test {
  protected:
   TemporaryDirectory directory_;
   const std::string table_ = directory_ / "a/b/table";
-  const std::unique_ptr<LogStore> store_ = MakeLocalLogStore(table_);
+  const std::unique_ptr<LogStore> store_ = Open(table_);
 };
 
 TEST_F(LocalLogStoreTest, StartsWithNothing) {
@@ -48,12 +53,16 @@ TEST_F(LocalLogStoreTest, ReplacesTheHint) {
   EXPECT_EQ(*store_->Read("_last_checkpoint"), "b");
 }
 
-TEST_F(LocalLogStoreTest, ListsInOrderFromAName) {
+TEST_F(LocalLogStoreTest, ListsInOrderBehindAName) {
   for (const char* name : {"3.json", "1.json", "2.json"})
     ASSERT_TRUE(store_->PutIfAbsent(name, "x").ok());
   std::ofstream(table_ + "/_delta_log/.hidden.tmp") << "x";
+  std::filesystem::create_directory(table_ + "/_delta_log/_sidecars");
+  std::ofstream(table_ + "/_delta_log/_sidecars/4.parquet") << "x";
   EXPECT_THAT(*store_->List(""), ElementsAre("1.json", "2.json", "3.json"));
-  EXPECT_THAT(*store_->List("2.json"), ElementsAre("2.json", "3.json"));
+  EXPECT_THAT(*store_->List("2"), ElementsAre("2.json", "3.json"));
+  EXPECT_THAT(*store_->List("2.json"), ElementsAre("3.json"));
+  EXPECT_THAT(*store_->List("3.json"), IsEmpty());
 }
 
 TEST_F(LocalLogStoreTest, LeavesNoTemporaryFiles) {
@@ -62,8 +71,10 @@ TEST_F(LocalLogStoreTest, LeavesNoTemporaryFiles) {
   ASSERT_TRUE(store_->Replace("_last_checkpoint", "a").ok());
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(table_))
-    names.push_back(entry.path().filename());
-  EXPECT_THAT(names, testing::UnorderedElementsAre("_delta_log", "1.json", "_last_checkpoint"));
+    if (entry.is_regular_file()) names.push_back(entry.path().filename());
+  EXPECT_THAT(names, testing::IsSupersetOf({"1.json", "_last_checkpoint"}));
+  for (const std::string& name : names)
+    EXPECT_TRUE(name == "1.json" || name == "_last_checkpoint" || name == "lock") << name;
 }
 
 TEST_F(LocalLogStoreTest, OfManyWritersOneWins) {
@@ -73,7 +84,7 @@ TEST_F(LocalLogStoreTest, OfManyWritersOneWins) {
     std::vector<std::thread> writers;
     for (int w = 0; w < 4; ++w)
       writers.emplace_back([&, w] {
-        const auto store = MakeLocalLogStore(table_);
+        const auto store = Open(table_);
         if (store->PutIfAbsent(name, absl::StrCat(w)).ok()) ++winners;
       });
     for (std::thread& writer : writers) writer.join();
@@ -89,11 +100,27 @@ TEST_F(LocalLogStoreTest, AFileInTheWayIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(directory_ / "a"));
 }
 
+TEST_F(LocalLogStoreTest, KnowsWhichDataFilesAreThere) {
+  ASSERT_TRUE(store_->PutIfAbsent("1.json", "one").ok());
+  std::ofstream(table_ + "/a.parquet") << "x";
+  EXPECT_TRUE(*store_->DataFileExists("a.parquet"));
+  EXPECT_FALSE(*store_->DataFileExists("b.parquet"));
+  EXPECT_FALSE(*store_->DataFileExists("_delta_log"));
+  EXPECT_FALSE(store_->DataFileExists("../x").ok());
+}
+
+TEST(OpenTableStoreTest, RefusesOtherSpellings) {
+  for (const char* path : {"", "relative", "/a/../b", "/a/", "gs://bucket/a", "s3://bucket"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(OpenTableStore(path).status())) << path;
+    EXPECT_TRUE(absl::IsFailedPrecondition(CheckTablePathWritable(path))) << path;
+    EXPECT_TRUE(absl::IsInvalidArgument(PlaceDataFiles(path, "/tmp").status()) || path[0] != 's')
+        << path;
+  }
+}
+
 TEST(CheckTablePathTest, TakesWhatCanBeMade) {
   TemporaryDirectory directory;
   EXPECT_TRUE(CheckTablePathWritable(directory.path()).ok());
-  EXPECT_EQ(CheckTablePathWritable("s3://bucket/table").code(),
-            absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(CheckTablePathWritable(directory / "not/yet/there").ok());
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
