@@ -58,6 +58,7 @@ struct GenerationRun {
   bool last_triggered = false;
   bool last_finishes = false;  // the last checkpoint holds all there was to read
   std::set<TaskId> finished;   // source tasks at their stop
+  std::set<int> swept;         // sinks whose tables were rid of what older generations left
 
   int64_t running_since_us = 0;
   // Since when tasks share slots though others are free.

@@ -160,6 +160,12 @@ struct CommitAction {
   Manifest manifest;
 };
 
+// Look for data files that fenced generations left behind in the sink's table, and delete them. Not
+// answered: what isn't done now is done by the next generation.
+struct RemoveAbandonedFilesAction {
+  int sink = 0;
+};
+
 // Told for metrics, logs and callers that wait.
 struct CheckpointPublishedNote {
   Epoch epoch;
@@ -194,8 +200,8 @@ struct EndedNote {
 using JobAction =
     std::variant<AppendAction, DescribeSourceAction, ImportAction, DeployAction, StartAction,
                  TriggerAction, NotifyPublishedAction, AddPartitionsAction, CancelTasksAction,
-                 CommitAction, CheckpointPublishedNote, CheckpointFailedNote, RecoveredNote,
-                 RestartNote, FencedNote, EndedNote>;
+                 CommitAction, RemoveAbandonedFilesAction, CheckpointPublishedNote, CheckpointFailedNote,
+                 RecoveredNote, RestartNote, FencedNote, EndedNote>;
 
 }  // namespace weir
 

@@ -203,7 +203,7 @@ void JobMachine::On(const AppendedEvent& event) {
   }
   if (std::holds_alternative<CommittedRecord>(append.record.body)) {
     last_committed_record_us_ = facts_.now_us;
-    return;
+    return SweepTables();
   }
   if (std::holds_alternative<EndedRecord>(append.record.body)) return OnEnded();
 }

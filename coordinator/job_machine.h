@@ -131,6 +131,7 @@ class JobMachine {
   void AdvanceCheckpoints();
   void AdvanceCommits();
   void AdvanceDiscovery();
+  void SweepTables();
 
   // The next record to append, when nothing is in flight.
   std::optional<LogRecord> NextRecord();

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/job_machine.h"
+#include "state/checkpoint/abandoned_files.h"
 #include "state/checkpoint/recovery.h"
 
 namespace weir {
@@ -121,6 +122,7 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
   run_.tracker->OnPublished(manifest.checkpoint);
   run_.savepoints.erase(run_.savepoints.begin(), run_.savepoints.upper_bound(manifest.checkpoint));
   Do(NotifyPublishedAction{manifest.generation, manifest.checkpoint, epoch});
+  SweepTables();
   if (append.last) {
     return Close(manifest.sources_finished ? JobEnd::kFinished : JobEnd::kStopped, "");
   }
@@ -235,6 +237,16 @@ void JobMachine::AdvanceCommits() {
     Do(CommitAction{due.sink, due.epoch, published->manifest});
   }
   WakeAt(commits_.NextDueUs(log_, closing));
+}
+
+// Once a generation and table, as soon as nothing of older generations is on its way there.
+void JobMachine::SweepTables() {
+  if (phase_ != Phase::kRunning) return;
+  for (int sink = 0; sink < static_cast<int>(plan().sinks.size()); ++sink) {
+    if (run_.swept.contains(sink) || MayBeAbandoned(log_, sink).empty()) continue;
+    run_.swept.insert(sink);
+    Do(RemoveAbandonedFilesAction{sink});
+  }
 }
 
 void JobMachine::On(const CommitDoneEvent& event) {

@@ -110,6 +110,7 @@ class JobRunner {
   void Do(const AddPartitionsAction& action);
   void Do(const CancelTasksAction& action);
   void Do(const CommitAction& action);
+  void Do(const RemoveAbandonedFilesAction& action);
   void Do(const CheckpointPublishedNote& note);
   void Do(const CheckpointFailedNote& note);
   void Do(const RecoveredNote& note);

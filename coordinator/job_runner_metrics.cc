@@ -99,9 +99,16 @@ void JobRunner::Do(const EndedNote&) {
 }
 
 void JobRunner::ObserveCommit(const CommitDoneEvent& event) {
-  if (!live() || !event.result.ok()) return;
+  if (!live()) return;
   const std::string& sink = spec().plan.sinks[static_cast<size_t>(event.sink)].id;
   const MetricLabels labels = {{"job", id_}, {"sink", sink}};
+  int unknowns = absl::IsUnknown(event.result.status()) ? 1 : 0;
+  if (event.result.ok()) unknowns = event.result->unknowns;
+  deps_->metrics
+      ->GetCounter("weir_commit_unknown_outcomes_total",
+                   "Writes of a commit that may or may not have happened", labels)
+      ->Add(unknowns);
+  if (!event.result.ok()) return;
   deps_->metrics
       ->GetHistogram("weir_commit_duration_seconds", "Time to commit an epoch to a table", labels,
                      {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10})

@@ -16,7 +16,7 @@ std::string BlobName(const std::string& name) { return absl::StrCat(AbslView(kFo
 
 class BlobLogStore : public LogStore {
  public:
-  explicit BlobLogStore(std::unique_ptr<BlobStore> table) : table_(std::move(table)) {}
+  explicit BlobLogStore(std::shared_ptr<BlobStore> table) : table_(std::move(table)) {}
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& after) override {
     WEIR_ASSIGN_OR_RETURN(const std::vector<BlobStore::Entry> entries,
@@ -57,12 +57,12 @@ class BlobLogStore : public LogStore {
   }
 
  private:
-  const std::unique_ptr<BlobStore> table_;
+  const std::shared_ptr<BlobStore> table_;
 };
 
 }  // namespace
 
-std::unique_ptr<LogStore> MakeLogStore(std::unique_ptr<BlobStore> table) {
+std::unique_ptr<LogStore> MakeLogStore(std::shared_ptr<BlobStore> table) {
   return std::make_unique<BlobLogStore>(std::move(table));
 }
 

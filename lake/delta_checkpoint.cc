@@ -119,4 +119,31 @@ absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state
   return filter.live_files();
 }
 
+absl::StatusOr<std::set<std::string>> FindInLog(LogStore* store,
+                                                const std::set<std::string>& names) {
+  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> log, store->List(""));
+  const LogListing listing = ParseListing(log);
+  if (listing.v2_checkpoint >= 0)
+    return absl::FailedPreconditionError("the table's log has a checkpoint of the v2 kind");
+  std::set<std::string> found;
+  const auto look = [&names, &found](const DeltaFileAction& file) {
+    // By the last segment: paths may be absolute, after a clone.
+    const std::string path = PercentDecodePath(file.path);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (names.count(name) != 0) found.insert(name);
+    return absl::OkStatus();
+  };
+  for (const CheckpointFiles& checkpoint : listing.checkpoints) {
+    for (const std::string& part : checkpoint.names) {
+      WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(part));
+      WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, look));
+    }
+  }
+  for (const int64_t version : listing.commits) {
+    WEIR_ASSIGN_OR_RETURN(const DeltaCommit commit, ReadDeltaCommit(store, version));
+    for (const DeltaFileAction& file : commit.files) WEIR_RETURN_IF_ERROR(look(file));
+  }
+  return found;
+}
+
 }  // namespace weir

@@ -3,6 +3,8 @@
 #define WEIR_LAKE_DELTA_CHECKPOINT_H_
 
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "absl/status/statusor.h"
 
@@ -16,6 +18,12 @@ struct DeltaState;
 // `_last_checkpoint` to it. Returns how many files the version has. Memory: the commits since the
 // last checkpoint, and the new file.
 absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms);
+
+// Those of `names`, plain names of data files, that any version of the table which can still be
+// read adds or removes. Reads the whole log. FAILED_PRECONDITION or DATA_LOSS when some of it can't
+// be read: then nothing is known of any file.
+absl::StatusOr<std::set<std::string>> FindInLog(LogStore* store,
+                                                const std::set<std::string>& names);
 
 }  // namespace weir
 

@@ -224,6 +224,7 @@ absl::StatusOr<CommitResult> DeltaCommitter::Commit(const TableCommit& commit) {
     return Explain(done.status());
   }
   if (!attempt.result.already_there) MaybeCheckpoint();
+  attempt.result.unknowns = attempt.unknowns;
   return attempt.result;
 }
 

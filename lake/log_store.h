@@ -42,8 +42,9 @@ class LogStore {
   virtual absl::StatusOr<bool> DataFileExists(const std::string& path) = 0;
 };
 
-// The log of the table whose files are the blobs of `table` (lake/table_store.h).
-std::unique_ptr<LogStore> MakeLogStore(std::unique_ptr<BlobStore> table);
+// The log of the table whose files are the blobs of `table` (lake/table_store.h); shared with those
+// who use its data files.
+std::unique_ptr<LogStore> MakeLogStore(std::shared_ptr<BlobStore> table);
 
 }  // namespace weir
 

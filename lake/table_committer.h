@@ -38,6 +38,7 @@ struct CommitResult {
   int64_t table_version = 0;   // that holds the commit
   bool already_there = false;  // the app's stored version was >= `version`: nothing was written
   int rebases = 0;             // how often another writer got in first
+  int unknowns = 0;            // writes whose outcome was unknown until it was read back
 };
 
 // What the table knows about an app id.

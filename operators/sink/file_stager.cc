@@ -9,11 +9,9 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/io_pool.h"
 #include "base/memory_budget.h"
-#include "base/random.h"
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
 
@@ -41,10 +39,10 @@ struct Item {
 }  // namespace
 
 struct FileStager::State {
-  State(IoPool* io_pool, Random* r, MemoryBudget* budget, const std::string& path,
+  State(IoPool* io_pool, NameOf names, MemoryBudget* budget, const std::string& path,
         const std::string& scratch, const Schema& s, int64_t bytes_max)
       : io(io_pool),
-        random(r),
+        name_of(std::move(names)),
         memory(budget),
         table_path(path),
         scratch_directory(scratch),
@@ -58,7 +56,7 @@ struct FileStager::State {
   }
 
   IoPool* const io;
-  Random* const random;
+  const NameOf name_of;
   MemoryBudget* const memory;
   const std::string table_path;
   const std::string scratch_directory;
@@ -71,6 +69,7 @@ struct FileStager::State {
   absl::Mutex writing ABSL_ACQUIRED_BEFORE(mutex);
   std::optional<DataFilePlace> place ABSL_GUARDED_BY(writing);  // since the first row
   std::unique_ptr<DataFileWriter> open_file ABSL_GUARDED_BY(writing);
+  int64_t opened ABSL_GUARDED_BY(writing) = 0;  // files so far
   std::vector<DataFile> closed ABSL_GUARDED_BY(writing);
   int64_t group_bytes ABSL_GUARDED_BY(writing) = 0;  // held by the open file's next row group
 
@@ -102,10 +101,10 @@ struct FileStager::State {
   absl::StatusOr<std::vector<DataFile>> Finish(CutResult* cut) ABSL_LOCKS_EXCLUDED(writing);
 };
 
-FileStager::FileStager(IoPool* io, Random* random, MemoryBudget* memory,
+FileStager::FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory,
                        const std::string& table_path, const std::string& scratch_directory,
                        const Schema& schema, int64_t file_bytes_max)
-    : state_(std::make_shared<State>(io, random, memory, table_path, scratch_directory, schema,
+    : state_(std::make_shared<State>(io, std::move(name_of), memory, table_path, scratch_directory, schema,
                                      file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
@@ -206,12 +205,11 @@ void FileStager::State::Fail(const absl::Status& status) {
 
 absl::Status FileStager::State::Append(const arrow::RecordBatch& batch) {
   if (open_file == nullptr) {
-    // Random from the first character on: stores that partition by prefix spread them.
-    const std::string name = absl::StrCat(MakeUuid(*random), ".parquet");
     if (!place) {
       WEIR_ASSIGN_OR_RETURN(place, PlaceDataFiles(table_path, scratch_directory));
     }
-    WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(*place, name, schema));
+    WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(*place, name_of(opened), schema));
+    ++opened;
   }
   WEIR_RETURN_IF_ERROR(open_file->Write(batch));
   WEIR_RETURN_IF_ERROR(KeepToShare());

@@ -18,7 +18,6 @@ namespace weir {
 
 class IoPool;
 class MemoryBudget;
-class Random;
 
 // A stager never holds more than this and one batch, however large its share.
 inline constexpr int64_t kSinkBytesMax = int64_t{64} << 20;
@@ -34,13 +33,18 @@ inline constexpr int64_t kSinkBytesMax = int64_t{64} << 20;
 // Strand: a function that waited on the pool for work queued on the same pool could wait for
 // itself, so whoever needs the queue to move takes over the writing.
 //
+// A file is opened only when the one before it is closed, so the names taken are the first ones.
+//
 // The destructor waits for nothing: batches not yet written are dropped and the open file stays
-// behind, referenced by nothing.
+// behind, referenced by nothing; the coordinator finds it by its name.
 class FileStager {
  public:
-  // `io`, `random` and `memory` (may be null) outlive the stager and the work it queued.
+  // The name of the file that is the stager's number-th, from 0.
+  using NameOf = std::function<std::string(int64_t number)>;
+
+  // `io` and `memory` (may be null) outlive the stager and the work it queued.
   // `scratch_directory`: for files of a table in an object store, until they are complete.
-  FileStager(IoPool* io, Random* random, MemoryBudget* memory, const std::string& table_path,
+  FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory, const std::string& table_path,
              const std::string& scratch_directory, const Schema& schema, int64_t file_bytes_max);
   ~FileStager();
   FileStager(const FileStager&) = delete;

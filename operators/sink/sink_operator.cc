@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
+#include "model/data_file_name.h"
 #include "operators/bad_rows.h"
 #include "operators/sink/file_stager.h"
 
@@ -82,10 +83,17 @@ absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestor
   context_ = context;
   for (int c = 0; c < sink_.schema.size(); ++c)
     if (!sink_.schema.columns[c].nullable) not_null_.push_back(c);
-  stager_ = std::make_unique<FileStager>(context_.io, context_.random, context_.sink_memory,
-                                         sink_.path, context_.cache_directory, sink_.schema,
-                                         kDataFileBytesMax);
   const VertexSpec& vertex = context_.plan->vertices[context_.task.vertex];
+  const auto self = std::find_if(vertex.operators.begin(), vertex.operators.end(),
+                                 [this](const OperatorSpec& op) { return op.id == spec_.id; });
+  const DataFileWriterId writer{context_.generation, context_.task,
+                                static_cast<int>(self - vertex.operators.begin())};
+  stager_ = std::make_unique<FileStager>(
+      context_.io,
+      [job = context_.job, writer](int64_t number) {
+        return DataFileName(job, {writer, number});
+      },
+      context_.sink_memory, sink_.path, context_.cache_directory, sink_.schema, kDataFileBytesMax);
   if (!vertex.has_source() || sink_.role != SinkRole::kMain) return absl::OkStatus();
   for (const OperatorInput& input : spec_.inputs) {
     OperatorSpec spec = spec_;

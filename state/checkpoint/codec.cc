@@ -163,6 +163,8 @@ struct WriteBody {
     out->mutable_started()->set_coordinator(started.coordinator);
     out->mutable_started()->set_reason(started.reason);
     out->mutable_started()->set_parallelism(started.parallelism);
+    for (const PlannedDataFile& file : started.fenced_files)
+      ToProto(file, out->mutable_started()->add_fenced_files());
   }
   void operator()(const Manifest& manifest) const { Write(manifest, out->mutable_checkpoint()); }
   void operator()(const CommittedRecord& committed) const {
@@ -194,7 +196,8 @@ absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
     }
     case v1::LogRecord::kStarted:
       record.body = StartedRecord{in->started().coordinator(), in->started().reason(),
-                                  in->started().parallelism()};
+                                  in->started().parallelism(), 0,
+                                  FromProto(in->started().fenced_files())};
       return record;
     case v1::LogRecord::kCheckpoint: {
       WEIR_ASSIGN_OR_RETURN(record.body, Read(in->mutable_checkpoint()));
@@ -232,6 +235,24 @@ absl::StatusOr<LogRecord> FromProto(v1::LogRecord* in) {
   absl::StatusOr<LogRecord> record = Read(in);
   if (record.ok() || absl::IsDataLoss(record.status())) return record;
   return absl::DataLossError(record.status().message());
+}
+
+void ToProto(const PlannedDataFile& file, v1::PlannedDataFile* out) {
+  out->set_generation(file.writer.generation.value);
+  out->set_vertex(file.writer.task.vertex);
+  out->set_index(file.writer.task.index);
+  out->set_op(file.writer.op);
+  out->set_number(file.number);
+}
+
+std::vector<PlannedDataFile> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::PlannedDataFile>& in) {
+  std::vector<PlannedDataFile> files;
+  for (const v1::PlannedDataFile& file : in) {
+    files.push_back({{Generation(file.generation()), {file.vertex(), file.index()}, file.op()},
+                     file.number()});
+  }
+  return files;
 }
 
 std::string EncodeLogRecord(const LogRecord& record) {

@@ -63,6 +63,7 @@ std::string EncodeFold(const JobLogState& state) {
     Add(published.epoch.value, published.manifest.created_ms, published.manifest, &fold);
   }
   for (const auto& [sink, committed] : state.committed) Add(0, 0, committed, &fold);
+  for (const PlannedDataFile& file : state.next_files) ToProto(file, fold.add_next_files());
   if (state.ended) Add(state.tail, state.last_written_ms, *state.ended, &fold);
   return Seal(fold, kFoldMagic);
 }
@@ -81,6 +82,7 @@ absl::StatusOr<JobLogState> DecodeFold(std::string_view bytes) {
   state.last_epoch = Epoch(fold.last_epoch());
   state.dropped_epoch = Epoch(fold.dropped_epoch());
   state.restored_at = fold.restored_at();
+  state.next_files = FromProto(fold.next_files());
   for (v1::Fold::Numbered& numbered : *fold.mutable_records()) {
     WEIR_ASSIGN_OR_RETURN(LogRecord record, FromProto(numbered.mutable_record()));
     Put(numbered.n(), &record, &state);

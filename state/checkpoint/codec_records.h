@@ -2,11 +2,15 @@
 #ifndef WEIR_STATE_CHECKPOINT_CODEC_RECORDS_H_
 #define WEIR_STATE_CHECKPOINT_CODEC_RECORDS_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "google/protobuf/repeated_ptr_field.h"
 #include "state/checkpoint/job_log.h"
 
 namespace weir::v1 {
 class LogRecord;
+class PlannedDataFile;
 }
 
 namespace weir {
@@ -14,6 +18,10 @@ namespace weir {
 void ToProto(const LogRecord& record, v1::LogRecord* out);
 // Takes the message apart. DATA_LOSS when it is of a newer version.
 absl::StatusOr<LogRecord> FromProto(v1::LogRecord* in);
+
+void ToProto(const PlannedDataFile& file, v1::PlannedDataFile* out);
+std::vector<PlannedDataFile> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::PlannedDataFile>& in);
 
 }  // namespace weir
 

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "model/data_file_name.h"
 #include "model/ids.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
@@ -76,7 +77,11 @@ struct StartedRecord {
   std::string coordinator;
   std::string reason;
   int parallelism = 0;
-  int64_t at_ms = 0;  // when its record was written; set by the fold, not stored again
+  // Set by the fold, not part of a record:
+  int64_t at_ms = 0;  // when its record was written
+  // Of the generation that it fenced, the file that each writer of data files would have opened
+  // next: those from there on were never published. A writer that isn't here published none.
+  std::vector<PlannedDataFile> fenced_files;
 };
 
 struct CommittedRecord {
@@ -132,6 +137,8 @@ struct JobLogState {
   Epoch last_epoch;         // the newest ever published
   Epoch dropped_epoch;      // the newest that is no longer in `checkpoints`
   int64_t restored_at = 0;  // number of the last RestoredRecord
+  // As StartedRecord::fenced_files, of the current generation.
+  std::vector<PlannedDataFile> next_files;
 };
 
 // Whether record number `n` may follow `state`; FAILED_PRECONDITION naming the rule when it may

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "state/checkpoint/abandoned_files.h"
 #include "state/checkpoint/job_log.h"
 
 namespace weir {
@@ -155,11 +156,13 @@ struct Change {
     state->parallelism = started.parallelism;
     state->starts.emplace_back(n, started);
     state->starts.back().second.at_ms = written_ms;
+    state->starts.back().second.fenced_files = std::exchange(state->next_files, {});
     if (state->starts.size() > kStartsKept) state->starts.erase(state->starts.begin());
   }
   void operator()(const Manifest& manifest) const {
     state->checkpoints.push_back({Epoch(n), manifest});
     state->last_epoch = Epoch(n);
+    state->next_files = NextDataFiles(state->next_files, manifest);
     Prune(state);
   }
   void operator()(const CommittedRecord& committed) const {

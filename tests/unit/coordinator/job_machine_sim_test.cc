@@ -392,6 +392,7 @@ class Sim {
     });
   }
 
+  void Do(Coordinator&, const RemoveAbandonedFilesAction&, bool) {}
   void Do(Coordinator& coordinator, const CommitAction& action, bool faults) {
     // Published is the truth: the record stands in the store before anything is committed.
     const auto blobs = store_.Snapshot();
