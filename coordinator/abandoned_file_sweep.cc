@@ -42,8 +42,7 @@ absl::StatusOr<int64_t> RemoveAbandonedFilesFrom(const std::shared_ptr<BlobStore
                                                  int sink) {
   std::vector<std::string> found;
   for (const PlannedDataFile& first : MayBeAbandoned(log, sink)) {
-    WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                          FilesFrom(table.get(), job, first));
+    WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesFrom(table.get(), job, first));
     found.insert(found.end(), names.begin(), names.end());
   }
   if (found.empty()) return 0;

@@ -47,9 +47,16 @@ absl::Status CheckLocal(const std::string& path) {
 // and refuses, one that doesn't says so first.
 absl::Status CheckBucket(const std::string& path) {
   WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> store, OpenTableStore(path));
-  const absl::Status status =
-      store->PutIfVersion("_delta_log/weir-may-write", "", "\"never-written\"").status();
-  if (status.ok() || absl::IsAborted(status) || absl::IsNotFound(status)) return absl::OkStatus();
+  constexpr char kProbe[] = "_delta_log/.weir-may-write";
+  const absl::Status status = store->PutIfVersion(kProbe, "", "\"weir\"").status();
+  if (absl::IsAborted(status) || absl::IsNotFound(status)) return absl::OkStatus();
+  if (status.ok()) {
+    store->Delete(kProbe).IgnoreError();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the table can't be at ", path, ": its store writes although it was told not to (If-Match ",
+        "is ignored), so writers would overwrite each other's commits; use one with conditional ",
+        "writes: Amazon S3, or MinIO since 2024"));
+  }
   const std::string message =
       absl::StrCat("the table can't be written at ", path, ": ", status.message());
   if (absl::IsUnavailable(status) || absl::IsUnknown(status))

@@ -104,8 +104,8 @@ struct FileStager::State {
 FileStager::FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory,
                        const std::string& table_path, const std::string& scratch_directory,
                        const Schema& schema, int64_t file_bytes_max)
-    : state_(std::make_shared<State>(io, std::move(name_of), memory, table_path, scratch_directory, schema,
-                                     file_bytes_max)) {}
+    : state_(std::make_shared<State>(io, std::move(name_of), memory, table_path, scratch_directory,
+                                     schema, file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
 

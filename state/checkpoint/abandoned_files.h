@@ -29,8 +29,8 @@ std::vector<PlannedDataFile> NextDataFiles(const std::vector<PlannedDataFile>& n
 std::vector<PlannedDataFile> MayBeAbandoned(const JobLogState& log, int sink);
 
 // Of files `found` in the table's directory, those to be deleted: planned by a fenced generation
-// of `job` behind the last one it published, in no retained manifest, and not `in_table`: names that
-// any readable version of the table's log adds or removes. In the order of `found`.
+// of `job` behind the last one it published, in no retained manifest, and not `in_table`: names
+// that any readable version of the table's log adds or removes. In the order of `found`.
 std::vector<std::string> AbandonedFiles(const JobId& job, const JobLogState& log, int sink,
                                         const std::vector<std::string>& found,
                                         const std::set<std::string>& in_table);

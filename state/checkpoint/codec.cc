@@ -195,9 +195,9 @@ absl::StatusOr<LogRecord> Read(v1::LogRecord* in) {
       return record;
     }
     case v1::LogRecord::kStarted:
-      record.body = StartedRecord{in->started().coordinator(), in->started().reason(),
-                                  in->started().parallelism(), 0,
-                                  FromProto(in->started().fenced_files())};
+      record.body =
+          StartedRecord{in->started().coordinator(), in->started().reason(),
+                        in->started().parallelism(), 0, FromProto(in->started().fenced_files())};
       return record;
     case v1::LogRecord::kCheckpoint: {
       WEIR_ASSIGN_OR_RETURN(record.body, Read(in->mutable_checkpoint()));
@@ -249,8 +249,8 @@ std::vector<PlannedDataFile> FromProto(
     const google::protobuf::RepeatedPtrField<v1::PlannedDataFile>& in) {
   std::vector<PlannedDataFile> files;
   for (const v1::PlannedDataFile& file : in) {
-    files.push_back({{Generation(file.generation()), {file.vertex(), file.index()}, file.op()},
-                     file.number()});
+    files.push_back(
+        {{Generation(file.generation()), {file.vertex(), file.index()}, file.op()}, file.number()});
   }
   return files;
 }

@@ -5,13 +5,16 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "google/protobuf/repeated_ptr_field.h"
 #include "state/checkpoint/job_log.h"
 
+namespace google::protobuf {
+template <class Element>
+class RepeatedPtrField;
+}
 namespace weir::v1 {
 class LogRecord;
 class PlannedDataFile;
-}
+}  // namespace weir::v1
 
 namespace weir {
 

@@ -81,7 +81,7 @@ struct StartedRecord {
   int64_t at_ms = 0;  // when its record was written
   // Of the generation that it fenced, the file that each writer of data files would have opened
   // next: those from there on were never published. A writer that isn't here published none.
-  std::vector<PlannedDataFile> fenced_files;
+  std::vector<PlannedDataFile> fenced_files = {};
 };
 
 struct CommittedRecord {

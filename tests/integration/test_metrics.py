@@ -13,6 +13,7 @@ ELSEWHERE = {
     "weir_commit_conflicts_total": "JobRunnerTest.CountsCommitsOfOthersThatCameBetween",
     "weir_state_rewritten_bytes_total": "WindowTest.TheListStaysShort",
     "weir_state_spilled_bytes_total": "test_state_beyond_the_memory_survives_a_crash",
+    "weir_commit_unknown_outcomes_total": "JobRunnerTest.CountsWritesOfUnknownOutcome",
     "weir_fenced_total": "JobRunnerTest.CountsJobsGivenUpToAnotherCoordinator",
     "weir_leader": "test_failover.py, test_peer10_a_paused_leader_wakes_as_a_standby",
 }

@@ -39,8 +39,7 @@ JobSim::JobSim(uint32_t seed, Mutant mutant, SimTotals* totals)
   for (SimTable* table : {&windows_, &late_}) {
     const bool late = table == &late_;
     const SinkSpec& sink = spec_.plan.sinks[late ? 1 : 0];
-    auto committer = MakeDeltaCommitter(sink.path, std::make_unique<FakeLogStore>(&table->log),
-                                        &clock_, ids_.get());
+    auto committer = MakeDeltaCommitter(sink.path, OpenFake(&table->log), &clock_, ids_.get());
     const auto made =
         committer->Prepare(sink.schema, CommitAppId(spec_.lineage, sink.id), /*create=*/true);
     if (!made.ok()) Wrong(made.status().ToString());
@@ -373,8 +372,7 @@ absl::StatusOr<CommitResult> JobSim::Commit(Coordinator& coordinator, const Comm
   if (mutant_ == Mutant::kRepeatCommit && Chance(4)) commit.version += 1;
   auto& committer = coordinator.committers[static_cast<size_t>(action.sink)];
   if (committer == nullptr || mutant_ == Mutant::kRepeatCommit) {
-    auto fresh = MakeDeltaCommitter(sink.path, std::make_unique<FakeLogStore>(&table.log), &clock_,
-                                    ids_.get());
+    auto fresh = MakeDeltaCommitter(sink.path, OpenFake(&table.log), &clock_, ids_.get());
     const auto prepared = fresh->Prepare(sink.schema, commit.app_id, /*create=*/false);
     if (!prepared.ok()) return prepared.status();
     committer = std::move(fresh);

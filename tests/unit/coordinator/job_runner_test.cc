@@ -87,6 +87,22 @@ TEST_F(JobRunnerTest, CountsCommitsOfOthersThatCameBetween) {
               HasSubstr("weir_commit_conflicts_total{job=\"activity-1\",sink=\"activity\"} 3"));
 }
 
+TEST_F(JobRunnerTest, CountsWritesOfUnknownOutcome) {
+  loop_.Run([&] {
+    CommitDoneEvent event;
+    event.epoch = Epoch{2};
+    event.result = CommitResult{7, false, 0, /*unknowns=*/2};  // found out in the end
+    runner_->Handle(event);
+    event.result = absl::UnknownError("the answer was lost");
+    runner_->Handle(event);
+    event.result = absl::UnavailableError("nothing happened");
+    runner_->Handle(event);
+  });
+  EXPECT_THAT(
+      metrics_->Serialize(),
+      HasSubstr("weir_commit_unknown_outcomes_total{job=\"activity-1\",sink=\"activity\"} 3"));
+}
+
 TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
   // Somebody else's record stands where the end of the cancelled job should.
   ASSERT_TRUE(blobs_

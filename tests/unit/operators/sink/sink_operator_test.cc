@@ -102,6 +102,8 @@ class SinkOperatorTest : public testing::Test {
   void Open(bool source_side) {
     MakePlan(source_side);
     context_.plan = &plan_;
+    // Each start of a task is of another generation, and so names other files.
+    context_.generation = Generation(context_.generation.value + 1);
     context_.random = random_.get();
     context_.clock = &clock_;
     context_.io = io_.get();

@@ -489,6 +489,7 @@ class PausedStore : public BlobStore {
     Pause();
     return store_->Get(name);
   }
+  absl::StatusOr<int64_t> Size(const std::string& name) override { return store_->Size(name); }
   absl::Status GetToFile(const std::string& name, const std::string& local) override {
     return store_->GetToFile(name, local);
   }
