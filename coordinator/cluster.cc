@@ -189,6 +189,7 @@ void Cluster::Drop() {
   registry_.Clear();
   for (const auto& [id, job] : jobs_) deps_.metrics->RemoveSeries("job", id);
   jobs_.clear();
+  commits_.ForgetAll();
   holding_.clear();
 }
 

@@ -173,4 +173,6 @@ void CommitDriver::Forget(const std::vector<SinkSpec>& sinks) {
   for (const SinkSpec& sink : sinks) tables_.erase(sink.path);
 }
 
+void CommitDriver::ForgetAll() { tables_.clear(); }
+
 }  // namespace weir

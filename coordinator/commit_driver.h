@@ -51,6 +51,8 @@ class CommitDriver {
   void Commit(const SinkSpec& sink, TableCommit commit, Done done);
   // Forgets the job's committers; commits under way finish.
   void Forget(const std::vector<SinkSpec>& sinks);
+  // Likewise for all jobs: somebody else leads.
+  void ForgetAll();
 
  private:
   struct Table;

@@ -69,7 +69,7 @@ std::vector<CommitSchedule::Due> CommitSchedule::TakeDue(const JobLogState& log,
       continue;
     }
     sink.in_flight = next;
-    due.push_back({static_cast<int>(i), next});
+    due.push_back({static_cast<int>(i), next, newest});
   }
   return due;
 }

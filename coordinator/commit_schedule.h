@@ -35,6 +35,7 @@ class CommitSchedule {
   struct Due {
     int sink = 0;
     Epoch epoch;
+    Epoch newest;  // published: a predecessor may have committed up to there
   };
   enum class Outcome { kDone, kRetry, kRefused, kFenced };
 

@@ -157,6 +157,7 @@ struct CancelTasksAction {
 struct CommitAction {
   int sink = 0;
   Epoch epoch;
+  Epoch newest;  // of all published ones
   Manifest manifest;
 };
 
@@ -200,8 +201,8 @@ struct EndedNote {
 using JobAction =
     std::variant<AppendAction, DescribeSourceAction, ImportAction, DeployAction, StartAction,
                  TriggerAction, NotifyPublishedAction, AddPartitionsAction, CancelTasksAction,
-                 CommitAction, RemoveAbandonedFilesAction, CheckpointPublishedNote, CheckpointFailedNote,
-                 RecoveredNote, RestartNote, FencedNote, EndedNote>;
+                 CommitAction, RemoveAbandonedFilesAction, CheckpointPublishedNote,
+                 CheckpointFailedNote, RecoveredNote, RestartNote, FencedNote, EndedNote>;
 
 }  // namespace weir
 

@@ -234,7 +234,7 @@ void JobMachine::AdvanceCommits() {
     const auto published =
         std::find_if(log_.checkpoints.begin(), log_.checkpoints.end(),
                      [&](const auto& candidate) { return candidate.epoch == due.epoch; });
-    Do(CommitAction{due.sink, due.epoch, published->manifest});
+    Do(CommitAction{due.sink, due.epoch, due.newest, published->manifest});
   }
   WakeAt(commits_.NextDueUs(log_, closing));
 }

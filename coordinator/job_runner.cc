@@ -225,6 +225,7 @@ void JobRunner::Do(const CancelTasksAction& action) {
 
 void JobRunner::Do(const CommitAction& action) {
   TableCommit commit = BuildTableCommit(id_, spec(), action.sink, action.epoch, action.manifest);
+  commit.newest = action.newest.value;
   deps_->commits->Commit(
       spec().plan.sinks[static_cast<size_t>(action.sink)], std::move(commit),
       [deps = deps_, id = id_, self = RunnerRef(self_), sink = action.sink, epoch = action.epoch](

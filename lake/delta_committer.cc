@@ -305,7 +305,8 @@ void DeltaCommitter::Notice(const DeltaCommit& seen, Attempt* attempt) {
   for (const DeltaTxn& txn : seen.txns) {
     if (txn.app_id != app_id_) continue;
     app_table_version_ = seen.version;
-    if (txn.version > attempt->commit->version) fenced_ = true;
+    const TableCommit& ours = *attempt->commit;
+    if (txn.version > std::max(ours.version, ours.newest)) fenced_ = true;
     for (const DeltaFileAction& file : seen.files)
       if (file.add && !Mutant("ignore_lost_response")) committed_by_others_.insert(file.path);
   }

@@ -32,6 +32,10 @@ struct TableCommit {
   int64_t version = 0;  // of the application: the epoch; rises with every commit of an app_id
   std::vector<DataFile> files;  // may be empty: moves the transaction id and metadata only
   std::string weir_info;  // JSON object put into commitInfo.weir: job, epoch, offsets, counters
+  // The newest version that the caller knows to be rightly under way. Up to there a predecessor may
+  // have committed already, or still do; a stored version above it and above `version` is a
+  // stranger's.
+  int64_t newest = 0;
 };
 
 struct CommitResult {
@@ -81,8 +85,9 @@ struct RollbackResult {
 };
 
 // Error kinds are the contract:
-//   ABORTED              someone else commits under our app id with a newer version: a zombie (us
-//                        or them); stop
+//   ABORTED              someone else commits under our app id with a version newer than any we
+//   know
+//                        of: a zombie (us or them); stop
 //   FAILED_PRECONDITION  the table's schema, protocol or properties don't allow the commit; names
 //                        the feature or column and what to do
 //   NOT_FOUND            Prepare only: there is no table and `create` is false

@@ -368,6 +368,7 @@ absl::StatusOr<CommitResult> JobSim::Commit(Coordinator& coordinator, const Comm
   const SinkSpec& sink = spec_.plan.sinks[static_cast<size_t>(action.sink)];
   SimTable& table = action.sink == 0 ? windows_ : late_;
   TableCommit commit = BuildTableCommit(kJob, spec_, action.sink, action.epoch, action.manifest);
+  commit.newest = action.newest.value;
   if (mutant_ == Mutant::kDropRow && !commit.files.empty() && Chance(4)) commit.files.pop_back();
   if (mutant_ == Mutant::kRepeatCommit && Chance(4)) commit.version += 1;
   auto& committer = coordinator.committers[static_cast<size_t>(action.sink)];

@@ -250,6 +250,32 @@ TEST_F(DeltaCommitterTest, AZombieIsFenced) {
   EXPECT_THAT(AddedPaths(), ElementsAre("b.parquet"));
 }
 
+// A leader that follows another one redoes what its log does not call committed: the other may have
+// come further in the table than in the log.
+TEST_F(DeltaCommitterTest, WhatAPredecessorCommittedMeanwhileIsDone) {
+  const auto predecessor = Prepared();
+  const auto leader = Prepared();
+  ASSERT_TRUE(predecessor->Commit(Epoch(5, {File("b.parquet")})).ok());
+  for (const int64_t version : {4, 5, 6}) {
+    TableCommit redo = Epoch(version, {File(version == 6 ? "c.parquet" : "b.parquet")});
+    redo.newest = 6;
+    const auto result = leader->Commit(redo);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->already_there, version < 6);
+  }
+  EXPECT_THAT(AddedPaths(), ElementsAre("b.parquet", "c.parquet"));
+}
+
+TEST_F(DeltaCommitterTest, AVersionThatNobodyPublishedIsAStrangers) {
+  const auto stranger = Prepared();
+  const auto leader = Prepared();
+  ASSERT_TRUE(stranger->Commit(Epoch(7, {File("b.parquet")})).ok());
+  TableCommit redo = Epoch(4, {File("z.parquet")});
+  redo.newest = 6;
+  EXPECT_TRUE(absl::IsAborted(leader->Commit(redo).status()));
+  EXPECT_THAT(AddedPaths(), ElementsAre("b.parquet"));
+}
+
 TEST_F(DeltaCommitterTest, AZombieThatLosesTheRaceIsFenced) {
   const auto zombie = Prepared();
   const auto successor = Prepared();
