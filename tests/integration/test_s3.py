@@ -170,7 +170,7 @@ def test_a_cluster_survives_kills(kafka, bucket, topic_name, tmp_path):
         for process in (victim, cluster.coordinator):
             process.wait_until_dead()
             process.start()
-            process.wait_until_ready()
+        cluster.coordinator.wait_until_ready()  # not each at once: the coordinator may die before it lets the worker in
         done = cluster.finish(job)
         assert len(done["restarts"]) >= 2
         shown = json.dumps([cluster.weir("cluster", "status"), done]) + "".join(
