@@ -124,15 +124,20 @@ def count_gtest(report):
 def pytest(folder, environment):
     with tempfile.TemporaryDirectory() as directory:
         report = pathlib.Path(directory) / "report.xml"
-        verbosity = "-q" if folder.name == "lint" else "-v"
+        how = ["-q"] if folder.name == "lint" else ["-v", f"--numprocesses={processes()}", "--dist=loadgroup"]
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", verbosity, "-rs", "--tb=short", "--durations=5", f"--junit-xml={report}",
+            [sys.executable, "-m", "pytest", *how, "-rs", "--tb=short", "--durations=5", f"--junit-xml={report}",
              folder], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode
         counts = count_junit(report) if report.exists() else Counts()
     if code != 0 and not counts.failed:
         print(f"pytest ended with {code} although no test failed")
         counts.failed = 1
     return counts
+
+
+def processes():
+    """Of tests that run beside one another. They wait more than they compute: twice as many as processors."""
+    return int(os.environ.get("WEIR_TEST_PROCESSES") or 2 * len(os.sched_getaffinity(0)))
 
 
 def count_junit(report):

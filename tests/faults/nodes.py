@@ -6,7 +6,7 @@ import re
 import time
 
 from cluster import Cluster, Process
-from kafka import free_ports
+from ports import free_ports
 from proxy import Proxy
 
 # A hung process is replaced after this long, as an operator or a liveness probe would.

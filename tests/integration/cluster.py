@@ -16,7 +16,7 @@ import subprocess
 import time
 import urllib.request
 
-from kafka import free_ports
+from ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = pathlib.Path(os.environ.get("WEIR_BINARY", ROOT / "build/release/weir"))

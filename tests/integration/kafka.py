@@ -11,12 +11,13 @@ start() keep ports and data, so a client sees a broker that went away and came b
 import contextlib
 import pathlib
 import signal
-import socket
 import subprocess
 import time
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JARS = ROOT / "build/cache/kafka/libs"
@@ -292,15 +293,3 @@ def produce_all(producer, topic, values, partition=0, timestamp_ms=None, key=Non
     unsent = producer.flush(60)
     if errors or unsent:
         raise KafkaError(f"{unsent} records not sent, errors: {errors[:3]}")
-
-
-def free_ports(count):
-    """Ports that nothing listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()

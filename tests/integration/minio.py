@@ -13,7 +13,7 @@ import subprocess
 import time
 import urllib.request
 
-from kafka import free_ports
+from ports import free_ports
 from s3 import Bucket
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

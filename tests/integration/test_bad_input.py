@@ -7,8 +7,10 @@ import pytest
 from deltalake import write_deltalake
 
 from cluster import WEIR, Cluster, Process, wait_for
-from kafka import free_ports
+from ports import free_ports
 from test_main_job import ACTIVITY, source, transactions
+
+pytestmark = pytest.mark.xdist_group("bad_input")  # one cluster
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import memory_load as load
 from cluster import Cluster
 from readers import read_deltalake
 
+pytestmark = pytest.mark.xdist_group("memory")  # the topics are large
+
 MIB = 1 << 20
 BOUND = 1.1  # of --memory: P3
 

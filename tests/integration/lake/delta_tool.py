@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import subprocess
+import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -30,7 +31,6 @@ class Writer:
 
     def __init__(self, path, columns, app_id="lineage/sink", create=True):
         self.path = str(path)
-        self.files = 0
         self.process = subprocess.Popen([binary()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             self.state = self.do(do="prepare", path=self.path, app_id=app_id, create=create, columns=columns)
@@ -50,8 +50,7 @@ class Writer:
 
     def write(self, rows):
         """A data file, not yet committed; returns its name."""
-        self.files += 1
-        name = f"{os.getpid()}-{id(self)}-{self.files}.parquet"
+        name = f"{uuid.uuid4()}.parquet"
         self.stats = json.loads(self.do(do="write", name=name, rows=rows)["stats"])
         return name
 

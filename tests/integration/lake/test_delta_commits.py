@@ -10,6 +10,8 @@ import pytest
 import readers
 from delta_tool import Refused, refusal, writer
 
+pytestmark = pytest.mark.xdist_group("spark")  # one JVM
+
 COLUMNS = [["n", "bigint", True], ["s", "text", True]]
 
 

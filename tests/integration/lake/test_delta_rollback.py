@@ -6,6 +6,8 @@ import readers
 from delta_tool import Refused, writer
 from test_delta_commits import append_with_deltalake, log_names, numbers_everywhere, numbers_in_duckdb
 
+pytestmark = pytest.mark.xdist_group("spark")  # one JVM
+
 COLUMNS = [["n", "bigint", True], ["s", "text", True]]
 
 

@@ -13,6 +13,8 @@ import pytest
 import readers
 from delta_tool import writer
 
+pytestmark = pytest.mark.xdist_group("spark")  # one JVM
+
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1)
 
