@@ -249,6 +249,9 @@ void JobMachine::Close(JobEnd how, const std::string& reason) {
 void JobMachine::OnEnded() {
   phase_ = Phase::kOver;
   if (log_.generation.value > 0) Do(CancelTasksAction{log_.generation, "the job has ended"});
+  // Again: what a task of an older generation completed since the last look.
+  run_.swept.clear();
+  SweepTables();
   Do(EndedNote{*log_.ended});
 }
 

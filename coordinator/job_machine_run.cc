@@ -239,9 +239,10 @@ void JobMachine::AdvanceCommits() {
   WakeAt(commits_.NextDueUs(log_, closing));
 }
 
-// Once a generation and table, as soon as nothing of older generations is on its way there.
+// Once a generation and table, as soon as nothing of older generations is on its way there, and at
+// the job's end.
 void JobMachine::SweepTables() {
-  if (phase_ != Phase::kRunning) return;
+  if (phase_ != Phase::kRunning && phase_ != Phase::kOver) return;
   for (int sink = 0; sink < static_cast<int>(plan().sinks.size()); ++sink) {
     if (run_.swept.contains(sink) || MayBeAbandoned(log_, sink).empty()) continue;
     run_.swept.insert(sink);
