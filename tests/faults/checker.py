@@ -176,6 +176,8 @@ class Checker:
     def _load_actual(self, sink, versions):
         """View `actual`: all rows of the table with v, the version that added them."""
         files = self._files(sink)
+        for path in [path for path in files if not pathlib.Path(path).exists()]:
+            self._violation(sink, f"version {files.pop(path)} names {pathlib.Path(path).name}, which nobody has seen")
         db = self._db
         db.execute("DROP VIEW IF EXISTS actual")
         db.execute("CREATE OR REPLACE TABLE added (filename TEXT, v BIGINT)")

@@ -134,6 +134,7 @@ def test_both_restart_at_once(kafka, topic_name, tmp_path):
                 coordinator.kill()
             for coordinator in cluster.coordinators:
                 coordinator.start()
+            wait_for(lambda: any(leads(c) for c in cluster.coordinators), 30, lambda: f"a leader:\n{cluster.logs()}")
 
         next_epoch_after(cluster, job, both)
         assert cluster.leader() in cluster.coordinators
