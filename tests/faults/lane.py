@@ -5,9 +5,10 @@ import contextlib
 import network
 from kafka import Kafka
 from minio import Minio
+from plan import COORDINATORS
 from run import SeedRun
 
-PROCESSES = ["coordinator", "standby", "worker-0", "worker-1", "worker-2", "worker-3"]
+PROCESSES = [*COORDINATORS, *(f"worker-{i}" for i in range(4))]
 
 
 class Lane:

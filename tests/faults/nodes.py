@@ -6,6 +6,7 @@ import re
 import time
 
 from cluster import Cluster, Process
+from plan import COORDINATORS, FOLLOWER, LEADER
 from ports import free_ports
 from proxy import Proxy
 
@@ -36,6 +37,8 @@ class Node:
         self.process.start(failpoints=self._armed, **self._environment)
 
     def kill(self, away_s):
+        if not self.lives:
+            return  # it hasn't joined yet
         self.process.kill()
         self._notice_hits(time.monotonic())  # what it wrote last belongs to this life
         self.paused_until = None
@@ -49,6 +52,8 @@ class Node:
     def tend(self):
         """Brings the process back when it died, hangs, or has paused long enough. True when something happened."""
         now = time.monotonic()
+        if not self.lives:
+            return False
         if self._start_at is not None:
             if now < self._start_at:
                 return False
@@ -71,6 +76,13 @@ class Node:
     def undisturbed(self):
         return self.process.running and self.paused_until is None and self._hung_at is None
 
+    def leads(self):
+        """Of a coordinator. One that can't be asked at once doesn't."""
+        try:
+            return self.undisturbed and self.process.metrics(timeout_s=0.5).get(("weir_leader", ())) == 1
+        except OSError:
+            return False
+
     def _notice_hits(self, now):
         log = self.process.log_bytes()
         fresh, self._read = log[self._read:], len(log)
@@ -86,56 +98,76 @@ class Node:
 
 
 class FaultCluster(Cluster):
-    """One coordinator and workers. Every worker reaches the coordinator, and is reached by its peers, through a proxy; with
-    a `network`, directly, from a namespace of its own. With a `store`, (URI, host:port), job data is there, behind a proxy. REQUIRES: tend() is called
-    often."""
+    """The plan's processes. Every worker is reached by its peers, and reaches the coordinator, through a proxy; where there
+    are two coordinators, each is reached through one by everybody, since one tells the address of the other. With a
+    `network`, directly, from a namespace of its own. With a `store`, (URI, host:port), job data is there, behind a
+    proxy. A worker that joins is made now and started later. REQUIRES: tend() is called often."""
 
     def __init__(self, directory, plan, network=None, store=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self._network = network
-        port, http = free_ports(2)
-        self.address = f"{self._host('coordinator')}:{port}"
         self.links = {}
         data = self.directory / "data"
         if store is not None:
             data, endpoint = store
             self.links["store"] = Proxy(endpoint)
             plan.environment["AWS_ENDPOINT_URL"] = f"http://{self.links['store'].address}"
-        self.coordinator = self._process("coordinator", http, [
-            "coordinator", "--listen", self.address, "--data", data])
-        self.coordinators = [self.coordinator]
-        self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers)]
-        processes = [self.coordinator, *self.workers]
+        self._have_standby = plan.coordinators > 1
+        self._reached_at = []  # addresses of coordinators, as workers know them
+        self.addresses = []    # as the command line does
+        self.coordinators = [self._coordinator(name, data) for name in COORDINATORS[:plan.coordinators]]
+        self.coordinator = self.coordinators[0]
+        self.address = ",".join(self.addresses)
+        joining = [action.target for action in plan.actions if action.kind == "join"]
+        self.workers = [self._worker(i, plan.slots, memory) for i in range(plan.workers + len(joining))]
+        processes = [*self.coordinators, *self.workers]
         for process in processes:
             process.binary = plan.binary or process.binary
         self.nodes = {p.name: Node(p, plan.arms.get(p.name, []), plan.environment) for p in processes}
+        self._begin_with = [node for name, node in self.nodes.items() if name not in joining]
+
+    def _coordinator(self, name, data):
+        port, http = free_ports(2)
+        listen = f"{self._host(name)}:{port}"
+        self.addresses.append(listen)
+        reached_at = listen
+        if self._network is None and self._have_standby:
+            self.links[f"{name}/control"] = Proxy(listen)
+            reached_at = self.links[f"{name}/control"].address
+        self._reached_at.append(reached_at)
+        return self._process(name, http, ["coordinator", "--listen", listen, "--advertise", reached_at, "--data", data])
 
     def _worker(self, number, slots, memory):
         port, http = free_ports(2)
         name = f"worker-{number}"
         listen = f"{self._host(name)}:{port}"
-        coordinator, advertise = self.address, listen
+        coordinator, advertise = ",".join(self._reached_at), listen
         if self._network is None:
-            self.links[f"{name}/control"] = Proxy(self.address)
+            if not self._have_standby:
+                self.links[f"{name}/control"] = Proxy(coordinator)
+                coordinator = self.links[f"{name}/control"].address
             self.links[f"{name}/exchange"] = Proxy(listen)
-            coordinator, advertise = self.links[f"{name}/control"].address, self.links[f"{name}/exchange"].address
-        return self._process(name, http, [
+            advertise = self.links[f"{name}/exchange"].address
+        process = self._process(name, http, [
             "worker", "--coordinator", coordinator, "--listen", listen, "--advertise", advertise, "--slots", slots,
             "--memory", memory, "--cache", self.directory / f"cache-{number}"])
+        process.address = advertise  # what `weir worker drain` takes
+        return process
 
     def _host(self, name):
         return "127.0.0.1" if self._network is None else self._network.address(name)
 
     def _process(self, name, http_port, arguments):
         process = Process(self.directory, name, [*arguments, "--http", f"{self._host(name)}:{http_port}"], http_port)
+        process.http = f"http://{self._host(name)}:{http_port}"
         if self._network is not None:
             process.wrapper = self._network.command(name)
         return process
 
     def __enter__(self):
         try:
-            for node in self.nodes.values():
+            for node in self._begin_with:
                 node.start()
         except BaseException:
             self.close()
@@ -146,6 +178,14 @@ class FaultCluster(Cluster):
         super().close()
         for proxy in self.links.values():
             proxy.close()
+
+    def node(self, target):
+        """By name, or the coordinator that has the role now; without a leader it is any of them."""
+        if target not in (LEADER, FOLLOWER):
+            return self.nodes[target]
+        coordinators = [self.nodes[c.name] for c in self.coordinators]
+        leading = [node for node in coordinators if node.leads()] or coordinators[:1]
+        return next((n for n in coordinators if (n in leading) == (target == LEADER)), leading[0])
 
     def tend(self):
         """How many processes were tended to, or fail just now."""

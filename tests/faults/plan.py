@@ -15,6 +15,9 @@ FAULTS_S = 10
 # once are armed for the first. test_plan.py compares the names with the source; a failpoint that an ordinary job never
 # passes (a rollback's) needs a test of its own instead.
 COORDINATOR, WORKER = "coordinator", "worker"
+COORDINATORS = [COORDINATOR, "standby"]
+# A target that is resolved when its time has come: the coordinator that leads then, and the other one.
+LEADER, FOLLOWER = "leader", "follower"
 FAILPOINTS = {
     "coordinator.before_submitted": (COORDINATOR, 1),
     "coordinator.after_submitted": (COORDINATOR, 1),
@@ -78,6 +81,7 @@ class Plan:
     parallelism: int
     interval_ms: int
     partitions: int
+    coordinators: int = 1     # the second one stands by
     namespaces: bool = False  # links by network namespaces, not by proxies
     s3: bool = False          # job data on MinIO behind a proxy, not in a directory
     small_disk: str = ""      # a directory on a file system of its own, that actions fill: data, tables, cache-<n>
@@ -89,7 +93,7 @@ class Plan:
 
     def lines(self):
         """For people; one line each."""
-        yield (f"shape {self.shape}, {self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
+        yield (f"shape {self.shape}, {'a standby, ' * (self.coordinators - 1)}{self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
                f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions"
                f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}"
                f"{', job data on S3' if self.s3 else ''}")
@@ -120,27 +124,35 @@ class Expansion:
 
     def expand(self, kinds):
         rng = self._random
-        for _ in range(rng.randint(2, 6)):
-            getattr(self, f"_draw_{rng.choice(kinds)}")()
+        drawn = [rng.choice(kinds) for _ in range(rng.randint(2, 6))]
+        self.plan.coordinators = 2 if "leader" in drawn or rng.random() < 0.15 else 1
+        for kind in drawn:
+            getattr(self, f"_draw_{kind}")()
         self.plan.actions.sort(key=lambda a: a.at_s)
         return self.plan
 
-    def _processes(self):
-        return [COORDINATOR, *(f"worker-{i}" for i in range(self.plan.workers))]
+    def _processes(self, role=""):
+        """All of the role; '' = all. Without workers that join later."""
+        coordinators = COORDINATORS[:self.plan.coordinators] if role != WORKER else []
+        return coordinators + ([self._worker(i) for i in range(self.plan.workers)] if role != COORDINATOR else [])
+
+    def _worker(self, number):
+        return f"{WORKER}-{number}"
 
     def _at(self):
         return round(self._random.uniform(0.3, FAULTS_S), 2)
 
     def _add(self, kind, **more):
         self.plan.actions.append(Action(self._at(), kind, **more))
+        return self.plan.actions[-1]
 
     def _draw_failpoint(self):
         rng = self._random
         name = rng.choice(sorted(FAILPOINTS))
         where, passes = FAILPOINTS[name]
         effect = rng.choice(EFFECTS)
-        process = rng.choice([p for p in self._processes() if p.startswith(where)])
-        if effect == "error" and process != COORDINATOR:
+        process = rng.choice(self._processes(where))
+        if effect == "error" and process.startswith(WORKER):
             if self._task_errors == TASK_ERRORS_MAX:
                 effect = "crash"
             else:
@@ -153,8 +165,19 @@ class Expansion:
         self._add("kill", target=self._random.choice(self._processes()), seconds=round(self._random.uniform(0, 1.5), 2))
 
     def _draw_pause(self):
-        seconds = round(self._random.choice([self._random.uniform(0.1, 2), self._random.uniform(3.2, 6)]), 2)
-        self._add("pause", target=self._random.choice(self._processes()), seconds=seconds)
+        self._add("pause", target=self._random.choice(self._processes()), seconds=self._pause_s())
+
+    def _pause_s(self):
+        return round(self._random.choice([self._random.uniform(0.1, 2), self._random.uniform(3.2, 6)]), 2)
+
+    def _draw_leader(self):
+        """Half of them twice: the one that took over fails as well."""
+        for _ in range(self._random.choice([1, 2])):
+            target = self._random.choice([LEADER, LEADER, FOLLOWER])
+            if self._random.random() < 0.5:
+                self._add("kill", target=target, seconds=round(self._random.uniform(0, 5), 2))
+            else:
+                self._add("pause", target=target, seconds=self._pause_s())
 
     def _draw_kill_all(self):
         self._add("kill_all", seconds=round(self._random.uniform(0, 1), 2))
@@ -166,9 +189,10 @@ class Expansion:
         if self.plan.s3 and self._random.random() < 0.5:
             return self._add("link", target="store", detail=self._random.choice(MODES),
                              seconds=round(self._random.uniform(0.3, 5), 2))
-        worker = self._random.randrange(self.plan.workers)
+        # "control" is how coordinators are reached: by one worker, or by all where there are two of them.
         side = self._random.choice(["control", "exchange"])
-        self._add("link", target=f"worker-{worker}/{side}", detail=self._random.choice(MODES),
+        role = COORDINATOR if side == "control" and self.plan.coordinators == 2 else WORKER
+        self._add("link", target=f"{self._random.choice(self._processes(role))}/{side}", detail=self._random.choice(MODES),
                   seconds=round(self._random.uniform(0.3, 5), 2))
 
     def _draw_broker(self):
@@ -195,6 +219,19 @@ class Expansion:
     def _draw_rescale(self):
         self._add("rescale", detail=str(self._random.randint(1, self.plan.workers * self.plan.slots)))
 
+    def _draw_drain(self):
+        """By the command line, or by SIGTERM. Another process takes its place."""
+        self._add("drain", target=self._random.choice(self._processes(WORKER)),
+                  detail=self._random.choice(["command", "command", "signal"]), seconds=round(self._random.uniform(0, 2), 2))
+
+    def _draw_join(self):
+        """A worker more, and a job that uses its slots."""
+        if any(action.kind == "join" for action in self.plan.actions):
+            return self._draw_rescale()
+        at = self._add("join", target=self._worker(self.plan.workers)).at_s
+        more = (self.plan.workers + 1) * self.plan.slots
+        self.plan.actions.append(Action(min(FAULTS_S, round(at + self._random.uniform(0.5, 2), 2)), "rescale", detail=str(more)))
+
     def _draw_partition(self):
         # Rows of a partition that wasn't known yet may be late, and with hops late for some of their windows only.
         if not shapes()[self.plan.shape].may_grow:
@@ -206,7 +243,7 @@ class Expansion:
 
 
 KINDS = ["failpoint", "failpoint", "failpoint", "kill", "pause", "kill_all", "link", "link", "broker", "hog", "partition",
-         "transaction", "disk", "clock", "rescale", "rescale"]
+         "transaction", "disk", "clock", "rescale", "leader", "leader", "drain", "join"]
 
 
 def expand(seed, kinds=None, root=True):

@@ -16,6 +16,7 @@ from history import Watcher
 from kafka import KafkaError
 from ledger import Stream, truth
 from nodes import FaultCluster
+from plan import FOLLOWER, LEADER
 from shapes import shapes
 
 LOOK_S = 0.03
@@ -23,6 +24,7 @@ LOOK_S = 0.03
 # between looks for new partitions, 10 s after a fourth task error); the rest is for a machine that others use as well.
 CONVERGE_S = 90
 STOP_S = 60
+DRAIN_S = 15
 SUBMIT_S = 60
 JOB = "job"
 
@@ -46,6 +48,8 @@ class Outcome:
         return not self.violations and not self.error
 
 
+# Exit codes of the command line.
+NOT_FOUND, REFUSED = 4, 5
 CLOCK_STEPS_US = {"+1 hour": 3_600_000_000, "-1 hour": -3_600_000_000, "+2 days": 172_800_000_000,
                   "-2 days": -172_800_000_000}
 SMALL_DISK = "48m"
@@ -71,6 +75,8 @@ class SeedRun:
         self._until = {}        # what is undone when its time has come: {(kind, target): (time, function)}
         self._background = concurrent.futures.ThreadPoolExecutor(1, "background")
         self._tasks = []
+        self._operators = concurrent.futures.ThreadPoolExecutor(4, "operator")
+        self._asked = []        # of operators: (what they wait for, what to do then)
         self._clock_us = 0      # offset of the processes' wall clock
         self._clock_file = self._directory / "clock"
         plan.environment["WEIR_TEST_CLOCK_OFFSET_FILE"] = str(self._clock_file)
@@ -109,6 +115,7 @@ class SeedRun:
                 undo()
             self._background.shutdown()
             self._callers.shutdown()
+            self._operators.shutdown()
             self._outcome.violations += watcher.close()
         self._outcome.faults += self._cluster.hits() if self._cluster else []
         self._judge(complete=not self._outcome.error)
@@ -126,7 +133,7 @@ class SeedRun:
             if time.monotonic() > begin + self._plan.faults_s + CONVERGE_S:
                 raise RuntimeError(f"never came to: {todo[0]}")
             self._pass_time()
-        while self._until or not all(task.done() for task in self._tasks):
+        while self._until or self._asked or not all(task.done() for task in self._tasks):
             self._pass_time()
         for task in self._tasks:
             task.result()
@@ -147,19 +154,20 @@ class SeedRun:
         if undo is not None:
             self._until[key] = (time.monotonic() + action.seconds, undo)
         store = action.target if action.target == "store" else ""
+        role = action.target if action.target in (LEADER, FOLLOWER) else ""
         detail = "" if action.kind == "rescale" else action.detail
-        self._outcome.faults.append(" ".join(filter(None, [action.kind, store, detail])))
+        self._outcome.faults.append(" ".join(filter(None, [action.kind, store, role, detail])))
         self._disturbed_at = time.monotonic()
 
     def _do_kill(self, action):
-        self._cluster.nodes[action.target].kill(action.seconds)
+        self._cluster.node(action.target).kill(action.seconds)
 
     def _do_kill_all(self, action):
         for node in self._cluster.nodes.values():
             node.kill(action.seconds)
 
     def _do_pause(self, action):
-        self._cluster.nodes[action.target].pause(action.seconds)
+        self._cluster.node(action.target).pause(action.seconds)
 
     def _do_link(self, action):
         link = self._cluster.links[action.target]
@@ -216,11 +224,33 @@ class SeedRun:
         self._callers.submit(self._cluster.run, "job", "rescale", JOB, "--parallelism", action.detail, "--timeout", "5s",
                              timeout_s=10)
 
+    def _do_drain(self, action):
+        node = self._cluster.nodes[action.target]
+        if not node.process.running:
+            return
+        if action.detail == "signal":  # it is started again when it has ended
+            return node.process.terminate()
+
+        def replace(answer):
+            # Refused when no other worker is there: then it stays. Otherwise it is drained, or began to be.
+            if answer.exception() is not None or answer.result().returncode not in (REFUSED, NOT_FOUND):
+                node.kill(action.seconds)
+
+        asked = self._operators.submit(self._cluster.run, "worker", "drain", node.process.address, timeout_s=DRAIN_S)
+        self._asked.append((asked, replace))
+
+    def _do_join(self, action):
+        self._cluster.nodes[action.target].start()
+
     def _do_transaction(self, action):
         self._stream.transaction(commit=action.detail == "commit")
 
     def _pass_time(self):
         if self._cluster.tend():
+            self._disturbed_at = time.monotonic()
+        for answer, then in [(answer, then) for answer, then in self._asked if answer.done()]:
+            self._asked.remove((answer, then))
+            then(answer)
             self._disturbed_at = time.monotonic()
         for key, (at, undo) in list(self._until.items()):
             if time.monotonic() >= at:

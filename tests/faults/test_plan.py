@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from plan import EFFECTS, FAILPOINTS, FAULTS_S, KINDS, TASK_ERRORS_MAX, expand
+from plan import (COORDINATORS, EFFECTS, FAILPOINTS, FAULTS_S, FOLLOWER, KINDS, LEADER, TASK_ERRORS_MAX,
+                  expand)
 from shapes import shapes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -57,7 +58,34 @@ def test_plans_cover_every_shape_and_kind(plans):
     assert {plan.shape for plan in plans} == set(shapes())
     drawn = {action.kind for plan in plans for action in plan.actions}
     renamed = {"partition": "add_partition", "disk": "fill"}
-    assert {renamed.get(kind, kind) for kind in KINDS} - {"failpoint"} | {"net"} == drawn
+    assert {renamed.get(kind, kind) for kind in KINDS} - {"failpoint", "leader"} | {"net"} == drawn
+
+
+def test_leaders_and_their_standbys_are_killed_and_paused_past_the_lease(plans):
+    with_standby = [plan for plan in plans if plan.coordinators == 2]
+    assert 0.3 < len(with_standby) / len(plans) < 0.6
+    done = {(a.kind, a.target) for plan in with_standby for a in plan.actions if a.kind == "kill" or a.seconds > 3}
+    assert {(kind, target) for kind in ("kill", "pause") for target in (LEADER, FOLLOWER)} <= done
+    assert not any(a.target in (LEADER, FOLLOWER, "standby") for plan in plans if plan.coordinators == 1 for a in plan.actions)
+    assert any("standby" in plan.arms for plan in plans)
+
+
+def test_every_link_that_a_plan_breaks_is_there(plans):
+    for plan in plans:
+        control = COORDINATORS[:plan.coordinators] if plan.coordinators == 2 else workers(plan)
+        links = {f"{name}/control" for name in control} | {f"{name}/exchange" for name in workers(plan)}
+        assert {a.target for a in plan.actions if a.kind == "link"} <= links | ({"store"} if plan.s3 else set())
+
+
+def workers(plan):
+    return [f"worker-{i}" for i in range(plan.workers)]
+
+
+def test_a_worker_joins_once_and_after_those_that_were_there(plans):
+    for plan in plans:
+        joining = [a.target for a in plan.actions if a.kind == "join"]
+        assert joining in ([], [f"worker-{plan.workers}"])
+        assert not joining or joining[0] not in plan.arms
 
 
 def test_a_seed_gives_the_same_plan_again():
@@ -74,9 +102,9 @@ def test_without_root_no_plan_needs_it():
 def test_a_plan_keeps_within_its_bounds(plans):
     for plan in plans:
         assert not plan.small_disk or not any("=error" in spec for process, lives in plan.arms.items()
-                                              if process != "coordinator" for spec in lives)
+                                              if process not in COORDINATORS for spec in lives)
         assert plan.parallelism <= plan.workers * plan.slots
-        errors = [spec for process, lives in plan.arms.items() if process != "coordinator" for spec in lives
+        errors = [spec for process, lives in plan.arms.items() if process not in COORDINATORS for spec in lives
                   if "=error" in spec]
         assert len(errors) <= TASK_ERRORS_MAX
         assert all(0 <= action.at_s <= FAULTS_S and action.seconds <= 6 for action in plan.actions)

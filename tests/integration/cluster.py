@@ -113,9 +113,9 @@ class Process:
         except OSError:
             return False
 
-    def metrics(self):
+    def metrics(self, timeout_s=5):
         """{(name, ((label, value), ...)): number} as scraped now."""
-        with urllib.request.urlopen(f"{self.http}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"{self.http}/metrics", timeout=timeout_s) as response:
             return parse_metrics(response.read().decode())
 
     def metric_sum(self, name, **labels):
