@@ -196,6 +196,8 @@ std::string HandoverInfo(const JobId& job, const JobSpec& spec, int sink) {
   if (KeepOf(origin, id) < origin.epoch.value) return "{}";
   Manifest manifest = origin.manifest;
   manifest.staged.clear();
+  // Not the other job's, whose numbers say nothing in this lineage: ours all come later.
+  manifest.generation = Generation(kHandoverVersion);
   return BuildTableCommit(job, spec, sink, Epoch(kHandoverVersion), manifest).weir_info;
 }
 

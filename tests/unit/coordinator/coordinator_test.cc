@@ -1,6 +1,7 @@
 // The real server, loop and log on a local directory; workers and tables are fakes.
 #include "coordinator/coordinator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <limits>
@@ -441,6 +442,13 @@ TEST_F(FromTest, AStoppedJobsLastCheckpointGoesOnInANewLineage) {
   ASSERT_TRUE(Stop("second", &second).ok());
   EXPECT_EQ(second.records_in(), second.records_used()) << "counters came along";
   ExpectExactlyWhatWasRead("/t/a", second);
+  // The handover is of none of the other job's generations: in this lineage they'd come first.
+  const auto commits = tables_.Get("/t/a").commits;
+  const auto handover = std::find_if(commits.begin(), commits.end(), [&](const auto& commit) {
+    return commit.app_id == second.lineage() + "/activity";
+  });
+  ASSERT_NE(handover, commits.end());
+  EXPECT_THAT(handover->info, HasSubstr("\"generation\":1,"));
   // The writer before can never commit again.
   EXPECT_EQ(tables_.Get("/t/a").app_versions.at(first.lineage() + "/activity"),
             std::numeric_limits<int64_t>::max());
