@@ -5,7 +5,8 @@ Version V must equal the query over the prefix of records that V's commit names.
 version, each record gets the first version whose prefix holds it, each window the first version whose watermark closes
 it. If no record that counts comes after its window was closed (checked), the right content of all versions follows: a
 window's row belongs to exactly the version that closed it, a plain row to the one that took its record in; so one
-comparison of (version, row) as multisets judges all versions. Tables are append-only here: a `remove` is a violation.
+comparison of (version, row) as multisets judges all versions. Tables are append-only, except that a job which goes on from
+an older checkpoint takes out what came later: then each lineage is judged with the versions before it that stand.
 """
 
 import contextlib
@@ -16,19 +17,23 @@ import duckdb
 import pyarrow
 
 from history import read_history
+from lineage import chains
 
 FAR = 2**62  # a version no record is in
 
 
 class Checker:
-    """`rows`: [(partition, offset, ledger.Record)] as the topic holds them."""
+    """`rows`: [(partition, offset, ledger.Record)] as the topic holds them. `went_on`: the epochs from which jobs were told to go
+    on, each of the job before."""
 
-    def __init__(self, shape, tables, rows, initial_partitions):
+    def __init__(self, shape, tables, rows, initial_partitions, went_on=()):
         self._shape = shape
         self._tables = pathlib.Path(tables)
         self._initial_partitions = initial_partitions
         self._wrong = []
-        self._histories = {}
+        self._went_on = list(went_on)
+        self._histories = {}   # by sink: versions of the lineage that is judged just now
+        self._versions = 0
         self._db = duckdb.connect(":memory:")
         self._db.execute("SET TimeZone = 'UTC'; SET threads = 2")
         self._load_truth(rows)
@@ -36,22 +41,46 @@ class Checker:
     def check(self, complete=False):
         """Violations as texts; with `complete`, the last version of each main table must hold all records."""
         with contextlib.closing(self._db):
-            for sink in self._shape.tables:
-                path = self._path(sink)
-                history = read_history(path) if path.exists() else []
-                self._histories[sink] = [v for v in history if v.weir is not None]
-                self._check_log(sink, history)
-            if self._wrong:
-                return self._wrong  # the rest takes the logs for granted
-            for sink, (role, inserts) in self._shape.tables.items():
-                self._check_sink(sink, role, inserts)
-                if complete:
-                    self._check_complete(sink, role)
+            found = {sink: self._read(sink) for sink in self._shape.tables}
+            lineages = list(max(found.values(), key=len, default={}))
+            for number, lineage in enumerate(lineages):
+                last = number == len(lineages) - 1
+                for sink, by_lineage in found.items():
+                    if number > 0 and lineage not in by_lineage and complete and last:
+                        self._violation(sink, f"lineage {lineage} did not take it over")
+                if number == 0 or all(lineage in by_lineage for by_lineage in found.values()):
+                    self._check_lineage({sink: by_lineage.get(lineage, []) for sink, by_lineage in found.items()},
+                                        complete and last)
+            if complete and len(lineages) != len(self._went_on) + 1:
+                self._violation("tables", f"{len(lineages)} lineages wrote to them, {len(self._went_on) + 1} were there")
         return self._wrong
 
     def versions(self):
         """How many versions were judged."""
-        return sum(map(len, self._histories.values()))
+        return self._versions
+
+    def _read(self, sink):
+        path = self._path(sink)
+        history = read_history(path) if path.exists() else []
+        self._versions += sum(v.weir is not None for v in history)
+        self._check_log(sink, history)
+        if self._wrong:
+            return {}
+        found, wrong = chains(history)
+        for text in wrong:
+            self._violation(sink, text)
+        return found
+
+    def _check_lineage(self, versions, complete):
+        self._histories = versions
+        for sink in versions:
+            self._check_chain(sink)
+        if self._wrong:
+            return  # the rest takes the logs for granted
+        for sink, (role, inserts) in self._shape.tables.items():
+            self._check_sink(sink, role, inserts)
+            if complete:
+                self._check_complete(sink, role)
 
     def _path(self, sink):
         return self._tables / sink.replace("#", "-")
@@ -84,33 +113,48 @@ class Checker:
     # The logs by themselves.
 
     def _check_log(self, sink, history):
-        before, names = None, set()
+        handovers = 0
         if [v.number for v in history] != list(range(len(history))):
             self._violation(sink, f"the log has the versions {[v.number for v in history]}")
         for version in history:
-            if version.removes:
-                self._violation(sink, f"version {version.number} removes files")
+            if version.weir is None:
+                if version.adds or version.removes:
+                    self._violation(sink, f"version {version.number} has files but not the job's signature")
+            elif version.restore is not None:
+                self._check_handover(sink, version, handovers)
+                handovers += 1
+            elif version.txns != [(f"{version.weir['lineage']}/{sink}", version.weir["epoch"])]:
+                self._violation(sink, f"version {version.number} of epoch {version.weir['epoch']} carries {version.txns}")
+
+    def _check_handover(self, sink, version, number):
+        """Which versions it undoes is for lineage.chains()."""
+        undone = {writer["app_id"]: writer["after"] for writer in version.restore["undone"]}
+        if number >= len(self._went_on):
+            self._violation(sink, f"version {version.number} goes back, which nobody asked for")
+        elif max(undone.values(), default=0) > self._went_on[number]:
+            self._violation(sink, f"version {version.number} keeps what came after epoch {self._went_on[number]}: {undone}")
+        mine, others = version.txns[0], version.txns[1:]
+        if not mine[0].endswith(f"/{sink}") or mine[1] != 1 or {app_id for app_id, _ in others} != set(undone):
+            self._violation(sink, f"version {version.number}, which goes back, carries {version.txns}")
+
+    def _check_chain(self, sink):
+        """Versions that build on one another."""
+        before, names = None, set()
+        for version in self._histories[sink]:
             again = names & set(version.adds)
             if again:
                 self._violation(sink, f"version {version.number} adds {sorted(again)[0]} a second time")
             names |= set(version.adds)
-            if version.weir is None:
-                if version.adds:
-                    self._violation(sink, f"version {version.number} has files but not the job's signature")
-                continue
-            if version.txns != [(f"{version.weir['lineage']}/{sink}", version.weir["epoch"])]:
-                self._violation(sink, f"version {version.number} of epoch {version.weir['epoch']} carries {version.txns}")
             if before is not None:
                 self._check_follows(sink, before, version)
             before = version
 
     def _check_follows(self, sink, before, version):
         number = version.number
-        if version.weir["lineage"] != before.weir["lineage"]:
-            self._violation(sink, f"version {number} is of another lineage")
-        if version.weir["epoch"] <= before.weir["epoch"]:
+        same = version.weir["lineage"] == before.weir["lineage"]
+        if same and version.weir["epoch"] <= before.weir["epoch"]:
             self._violation(sink, f"version {number} commits epoch {version.weir['epoch']} after {before.weir['epoch']}")
-        if version.weir["generation"] < before.weir["generation"]:
+        if same and version.weir["generation"] < before.weir["generation"]:
             self._violation(sink, f"version {number} is of generation {version.weir['generation']}, "
                                   f"after {before.weir['generation']}")
         if (version.watermark_us or -FAR) < (before.watermark_us or -FAR):

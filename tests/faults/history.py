@@ -20,6 +20,11 @@ class Version:
     removes: list
 
     @property
+    def restore(self):
+        """What a handover says that it undid; None for other versions."""
+        return self.weir.get("restore")
+
+    @property
     def watermark_us(self):
         return parse_time_us(self.weir.get("watermark"))
 

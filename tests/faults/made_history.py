@@ -4,6 +4,7 @@ The model is the shape "tumble_few": one stream, windows of 5 s by event type, l
 """
 
 import collections
+import copy
 import json
 import random
 
@@ -41,17 +42,35 @@ def made_records(count, seed=1):
 
 class MadeTables:
     """Commits every `per_epoch` records. Each table is {name: [version]}, a version a dict that write() turns into
-    files; tests spoil them in between."""
+    files; tests spoil them in between. With `back`, (when, to): after the epoch `when` another lineage goes on from epoch `to`,
+    with epochs of 100 records."""
 
-    def __init__(self, rows, per_epoch=150):
+    def __init__(self, rows, per_epoch=150, back=None):
         self.rows = rows
+        self.lineage = "l"
         self.main, self.late, self.letters = [], [], []
         self._latest = {}
         self._open = collections.defaultdict(lambda: [0, 0.0])
         self._counters = collections.Counter()
         self._prefix = dict.fromkeys(range(PARTITIONS), 0)
-        for epoch, at in enumerate(range(0, len(rows), per_epoch)):
-            self._epoch(epoch + 2, rows[at:at + per_epoch])
+        for epoch, at in enumerate(range(0, len(rows), per_epoch), 2):
+            self._epoch(epoch, rows[at:at + per_epoch])
+            if back is not None and epoch == back[1]:
+                then, done = copy.deepcopy(self.__dict__), at + per_epoch
+            if back is not None and epoch == back[0]:
+                self._go_back(then, back[1])
+                for number, more in enumerate(range(done, len(rows), 100), 3):
+                    self._epoch(number, rows[more:more + 100])
+                break
+
+    def _go_back(self, then, to):
+        for name in ("_latest", "_open", "_counters", "_prefix"):
+            setattr(self, name, then[name])
+        for table in (self.main, self.late, self.letters):
+            undone = [v for v in table if v["epoch"] > to]
+            table.append({**next(v for v in table if v["epoch"] == to), "epoch": 1, "lineage": "m", "rows": [], "undoes": undone,
+                          "after": to})
+        self.lineage = "m"
 
     def _watermark(self):
         if len(self._latest) < PARTITIONS:
@@ -80,7 +99,7 @@ class MadeTables:
                             "event_type": window[1], "n": n, "total": total})
         for table, content in ((self.main, results), (self.late, late), (self.letters, letters)):
             table.append({"epoch": epoch, "watermark": watermark, "prefix": dict(self._prefix),
-                          "counters": dict(self._counters), "rows": content, "generation": 1, "lineage": "l"})
+                          "counters": dict(self._counters), "rows": content, "generation": 1, "lineage": self.lineage})
 
     def _readable(self, partition, offset, record, late):
         watermark = self._watermark()
@@ -111,9 +130,12 @@ def write_table(path, sink, versions, schema):
                 "schemaString": json.dumps({"type": "struct", "fields": fields}), "createdTime": 0}
     write_version(log, 0, [{"commitInfo": {"operation": "CREATE TABLE"}},
                            {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, {"metaData": metadata}])
+    numbers = {id(version): number for number, version in enumerate(versions, 1)}
     for number, version in enumerate(versions, 1):
-        actions = [{"commitInfo": {"weir": signature(version)}},
+        actions = [{"commitInfo": {"weir": signature(sink, version)}},
                    {"txn": {"appId": f"{version['lineage']}/{sink}", "version": version["epoch"], "lastUpdated": 0}}]
+        if "undoes" in version:
+            actions += handover(sink, version, numbers)
         if version["rows"]:
             name = version.get("file", f"{number}.parquet")
             if not (path / name).exists():
@@ -125,14 +147,23 @@ def write_table(path, sink, versions, schema):
         write_version(log, number, actions)
 
 
-def signature(version):
+def handover(sink, version, numbers):
+    actions = [{"txn": {"appId": f"l/{sink}", "version": 2**63 - 1, "lastUpdated": 0}}]
+    return actions + [{"remove": {"path": f"{numbers[id(v)]}.parquet", "deletionTimestamp": 0, "dataChange": True}}
+                      for v in version["undoes"] if v["rows"]]
+
+
+def signature(sink, version):
     def text(ms):
         return None if ms is None else rfc3339(ms)
 
     counters = {name: version["counters"].get(name, 0) for name in ("read", "used", "late", "bad", "filtered")}
     partitions = {str(p): {"next_offset": o, "watermark": None} for p, o in version["prefix"].items()}
     assert parse_time_us(text(version["watermark"])) == (version["watermark"] and version["watermark"] * 1000)
-    return {"lineage": version["lineage"], "generation": version["generation"], "epoch": version["epoch"],
+    restore = {}
+    if "undoes" in version:
+        restore = {"restore": {"undone": [{"app_id": f"l/{sink}", "after": version["after"]}]}}
+    return {**restore, "lineage": version["lineage"], "generation": version["generation"], "epoch": version["epoch"],
             "watermark": text(version["watermark"]), "sources": {"events": {"partitions": partitions}}, "counters": counters}
 
 

@@ -219,6 +219,17 @@ class Expansion:
     def _draw_rescale(self):
         self._add("rescale", detail=str(self._random.randint(1, self.plan.workers * self.plan.slots)))
 
+    def _draw_savepoint(self):
+        self._add("savepoint")
+
+    def _draw_restart(self):
+        """The job ends, and another goes on from one of its checkpoints."""
+        rng = self._random
+        how = f"{rng.choice(['stop', 'cancel'])} {rng.choice(['savepoint', 'savepoint', 'oldest', 'newest'])}"
+        at = self._add("restart", detail=how).at_s
+        if how.endswith("savepoint"):
+            self.plan.actions.append(Action(round(rng.uniform(0.2, at), 2), "savepoint"))
+
     def _draw_drain(self):
         """By the command line, or by SIGTERM. Another process takes its place."""
         self._add("drain", target=self._random.choice(self._processes(WORKER)),
@@ -243,7 +254,8 @@ class Expansion:
 
 
 KINDS = ["failpoint", "failpoint", "failpoint", "kill", "pause", "kill_all", "link", "link", "broker", "hog", "partition",
-         "transaction", "disk", "clock", "rescale", "leader", "leader", "drain", "join"]
+         "transaction", "disk", "clock", "rescale", "leader", "leader", "drain", "join",
+         "savepoint", "restart", "restart"]
 
 
 def expand(seed, kinds=None, root=True):

@@ -10,6 +10,7 @@ import time
 
 import confluent_kafka
 
+import reachability
 from checker import Checker
 from cluster import FINAL_STATES, ClusterError
 from history import Watcher
@@ -24,9 +25,8 @@ LOOK_S = 0.03
 # between looks for new partitions, 10 s after a fourth task error); the rest is for a machine that others use as well.
 CONVERGE_S = 90
 STOP_S = 60
-DRAIN_S = 15
+OPERATOR_S = 15  # for what an operator asks for by the way
 SUBMIT_S = 60
-JOB = "job"
 
 
 @dataclasses.dataclass
@@ -77,6 +77,13 @@ class SeedRun:
         self._tasks = []
         self._operators = concurrent.futures.ThreadPoolExecutor(4, "operator")
         self._asked = []        # of operators: (what they wait for, what to do then)
+        self._job = None        # the id of the one that runs, or ran last
+        self._jobs = 0          # how many there were
+        self._went_on = []      # from which epochs those after the first did
+        self._savepoints = []   # (job, epoch) of those that were acknowledged
+        self._todo = []         # actions to come
+        self._begin = None      # of the faults
+        self._restarting = False
         self._clock_us = 0      # offset of the processes' wall clock
         self._clock_file = self._directory / "clock"
         plan.environment["WEIR_TEST_CLOCK_OFFSET_FILE"] = str(self._clock_file)
@@ -123,26 +130,31 @@ class SeedRun:
         return self._outcome
 
     def _drive(self):
-        job = self._submit()
+        self._submit()
         self._stream.start()
-        begin = time.monotonic()
-        todo = list(self._plan.actions)
-        while todo or time.monotonic() < begin + self._plan.faults_s:
-            if todo and time.monotonic() >= begin + todo[0].at_s and self._was_passed(todo[0].after):
-                self._perform(todo.pop(0))
-            if time.monotonic() > begin + self._plan.faults_s + CONVERGE_S:
-                raise RuntimeError(f"never came to: {todo[0]}")
+        self._begin = time.monotonic()
+        self._todo = list(self._plan.actions)
+        while self._todo or time.monotonic() < self._begin + self._plan.faults_s:
+            if time.monotonic() > max(self._begin + self._plan.faults_s, self._disturbed_at) + CONVERGE_S:
+                raise RuntimeError(f"never came to: {self._todo[0]}")
             self._pass_time()
         while self._until or self._asked or not all(task.done() for task in self._tasks):
             self._pass_time()
         for task in self._tasks:
             task.result()
         self._stream.close()
-        self._converge(job)
-        self._stop(job)
+        self._converge()
+        self._look_for_savepoints()
+        self._outcome.generations = self._end_job("stop", "STOPPED")["generation"]
 
     def _was_passed(self, failpoint):
         return not failpoint or any(hit.startswith(f"{failpoint}=") for hit in self._cluster.hits())
+
+    def _perform_what_is_due(self):
+        while self._todo and time.monotonic() >= self._begin + self._todo[0].at_s and self._was_passed(self._todo[0].after):
+            if self._todo[0].kind == "restart" and self._restarting:
+                return  # one after the other
+            self._perform(self._todo.pop(0))
 
     # Actions. One with `seconds` is undone then.
 
@@ -221,8 +233,29 @@ class SeedRun:
 
     def _do_rescale(self, action):
         # Refused or lost when the coordinator is away: then the job stays as it is.
-        self._callers.submit(self._cluster.run, "job", "rescale", JOB, "--parallelism", action.detail, "--timeout", "5s",
+        self._callers.submit(self._cluster.run, "job", "rescale", self._job, "--parallelism", action.detail, "--timeout", "5s",
                              timeout_s=10)
+
+    def _do_savepoint(self, action):
+        job = self._job
+
+        def note(answer):
+            # One without an answer may exist or not, like one that was refused.
+            if answer.exception() is None:
+                self._savepoints.append((job, answer.result()["epoch"]))
+
+        asked = self._operators.submit(self._cluster.weir, "job", "checkpoint", job, "--savepoint", timeout_s=OPERATOR_S)
+        self._asked.append((asked, note))
+
+    def _do_restart(self, action):
+        how, which = action.detail.split()
+        self._restarting = True
+        self._await("an epoch to go on from", lambda job: job["epoch"] > 0)
+        self._end_job(how, {"stop": "STOPPED", "cancel": "CANCELLED"}[how])
+        epoch = self._choose_epoch(which)
+        self._went_on.append(epoch)
+        self._submit("--from", f"{self._job}@{epoch}", "--restore-tables")
+        self._restarting = False
 
     def _do_drain(self, action):
         node = self._cluster.nodes[action.target]
@@ -236,7 +269,7 @@ class SeedRun:
             if answer.exception() is not None or answer.result().returncode not in (REFUSED, NOT_FOUND):
                 node.kill(action.seconds)
 
-        asked = self._operators.submit(self._cluster.run, "worker", "drain", node.process.address, timeout_s=DRAIN_S)
+        asked = self._operators.submit(self._cluster.run, "worker", "drain", node.process.address, timeout_s=OPERATOR_S)
         self._asked.append((asked, replace))
 
     def _do_join(self, action):
@@ -257,6 +290,7 @@ class SeedRun:
                 del self._until[key]
                 undo()
                 self._disturbed_at = time.monotonic()
+        self._perform_what_is_due()
         if self._stream.trouble:
             raise RuntimeError(f"producer: {self._stream.trouble}")
         time.sleep(LOOK_S)  # between two looks
@@ -274,28 +308,66 @@ class SeedRun:
             self._refusal = str(error)
             return None
 
-    def _submit(self):
-        script = self._directory / f"{JOB}.sql"
+    def _submit(self, *options):
+        self._jobs += 1
+        name = f"job-{self._jobs}"
+        script = self._directory / f"{name}.sql"
         script.write_text(self._shape.script(self._plan.interval_ms, self._plan.parallelism))
-        deadline = time.monotonic() + SUBMIT_S
-        while time.monotonic() < deadline:
+        begin = time.monotonic()
+        while time.monotonic() < max(begin, self._disturbed_at) + SUBMIT_S:
             self._pass_time()
             listed = self._ask("job", "list")
             if listed is None:
                 continue
-            if listed["jobs"]:  # a submit before this one lost its answer
-                return listed["jobs"][0]["id"]
-            self._ask("job", "submit", script, "--name", JOB, "--var", f"BROKERS={self._brokers}",
+            ids = [job["id"] for job in listed["jobs"] if job["name"] == name]
+            if ids:  # a submit that answered, or one that lost its answer
+                self._job = ids[0]
+                return
+            self._ask("job", "submit", script, "--name", name, *options, "--var", f"BROKERS={self._brokers}",
                       "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables}")
-        raise RuntimeError(f"the job can't be submitted: {self._refusal}")
+        raise RuntimeError(f"{name} can't be submitted: {self._refusal}")
 
-    def _converge(self, job):
+    def _await(self, what, condition):
+        begin = time.monotonic()
+        while True:
+            self._pass_time()
+            seen = self._ask("job", "get", self._job)
+            if seen is not None:
+                self._fail_if_ended(seen)
+                if condition(seen):
+                    return
+            if time.monotonic() > max(begin, self._disturbed_at) + CONVERGE_S:
+                raise RuntimeError(f"waited {CONVERGE_S} s for {what}: {json.dumps(seen)}")
+
+    def _checkpoints(self):
+        begin = time.monotonic()
+        while time.monotonic() < max(begin, self._disturbed_at) + CONVERGE_S:
+            self._pass_time()
+            listed = self._ask("job", "checkpoint", self._job, "--list")
+            if listed is not None:
+                return {checkpoint["epoch"]: checkpoint for checkpoint in listed["checkpoints"]}
+        raise RuntimeError(f"the checkpoints can't be listed: {self._refusal}")
+
+    def _choose_epoch(self, which):
+        """Of the job, which has ended. Without a savepoint it is the oldest one kept."""
+        kept = self._checkpoints()
+        epochs = [epoch for epoch, checkpoint in kept.items() if which != "savepoint" or checkpoint["savepoint"]]
+        self._look_for_savepoints(kept)
+        return max(kept) if which == "newest" else min(epochs or kept)
+
+    def _look_for_savepoints(self, kept=None):
+        kept = self._checkpoints() if kept is None else kept
+        lost = [epoch for job, epoch in self._savepoints if job == self._job and not kept.get(epoch, {}).get("savepoint")]
+        if lost:
+            self._outcome.violations.append(f"{self._job}: the savepoints of the epochs {lost} are gone")
+
+    def _converge(self):
         begin = max(self._disturbed_at, time.monotonic())
         ends = sum(1 for _ in self._messages())
         seen = None
         while True:
             self._pass_time()
-            seen = self._ask("job", "get", job) or seen
+            seen = self._ask("job", "get", self._job) or seen
             now = time.monotonic()
             if seen is not None:
                 self._fail_if_ended(seen)
@@ -311,20 +383,21 @@ class SeedRun:
         if job["state"] in FINAL_STATES and job["state"] not in accepted:
             raise RuntimeError(f"the job ended as {job['state']}: {job.get('reason')}")
 
-    def _stop(self, job):
+    def _end_job(self, command, state):
+        """The job after it ended."""
         asked, seen = 0.0, None
         begin = time.monotonic()
-        while seen is None or seen["state"] != "STOPPED":
+        while seen is None or seen["state"] != state:
             self._pass_time()
             if time.monotonic() > asked + 5:  # a coordinator that dies forgets that it was asked
-                self._ask("job", "stop", job)
+                self._ask("job", command, self._job)
                 asked = time.monotonic()
-            seen = self._ask("job", "get", job) or seen
+            seen = self._ask("job", "get", self._job) or seen
             if seen is not None:
-                self._fail_if_ended(seen, accepted=["STOPPED"])
+                self._fail_if_ended(seen, accepted=[state])
             if time.monotonic() > max(begin, self._disturbed_at) + STOP_S:
-                raise RuntimeError(f"not stopped within {STOP_S} s: {json.dumps(seen)}")
-        self._outcome.generations = seen["generation"]
+                raise RuntimeError(f"not {state} within {STOP_S} s: {json.dumps(seen)}")
+        return seen
 
     # Judgement.
 
@@ -334,9 +407,11 @@ class SeedRun:
     def _judge(self, complete):
         begin = time.monotonic()
         rows, wrong = truth(self._stream, self._messages())
-        checker = Checker(self._shape, self._tables, rows, self._plan.partitions)
+        checker = Checker(self._shape, self._tables, rows, self._plan.partitions, self._went_on)
         self._outcome.violations += wrong + checker.check(complete)
         self._outcome.versions = checker.versions()
+        if self._store is None:
+            self._outcome.violations += reachability.audit(self._directory / "cluster" / "data").missing
         self._outcome.check_s = time.monotonic() - begin
 
 

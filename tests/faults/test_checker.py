@@ -178,6 +178,81 @@ def test_a_spoilt_history_is_caught(rows, tmp_path, spoil):
     assert check(tables, rows, tmp_path), spoil.__name__
 
 
+# A second job goes on from epoch 5 of the first, after epoch 8 of it.
+BACK = (8, 5)
+
+
+def check_restored(tables, rows, directory, went_on=(5,)):
+    return Checker(SHAPE, tables.write(directory), rows, PARTITIONS, went_on).check(complete=True)
+
+
+def test_a_faultless_history_of_two_lineages_passes(rows, tmp_path):
+    tables = MadeTables(rows, back=BACK)
+    assert sum(bool(v["rows"]) for v in handover_of(tables.main)["undoes"]) >= 2
+    assert check_restored(tables, rows, tmp_path) == []
+
+
+def handover_of(versions):
+    return next(v for v in versions if "undoes" in v)
+
+
+def after_handover(versions):
+    return versions[versions.index(handover_of(versions)) + 1:]
+
+
+def leave_a_version_standing(tables):
+    """Its rows come twice."""
+    handover = handover_of(tables.main)
+    handover["undoes"] = [v for v in handover["undoes"] if v["rows"]][1:]
+
+
+def undo_too_much(tables):
+    handover = handover_of(tables.main)
+    handover["undoes"].append(next(v for v in tables.main if v["rows"]))
+
+
+def go_back_in_one_table_only(tables):
+    tables.late.remove(handover_of(tables.late))
+
+
+def skip_rows_after_the_handover(tables):
+    tables.main.remove(next(v for v in after_handover(tables.main) if v["rows"]))
+
+
+def repeat_rows_after_the_handover(tables):
+    filled = [v for v in after_handover(tables.main) if v["rows"]]
+    filled[1]["rows"] += filled[0]["rows"]
+
+
+def let_the_other_job_commit_after_the_handover(tables):
+    at = tables.main.index(handover_of(tables.main)) + 1
+    tables.main.insert(at, {**tables.main[at - 2], "epoch": 9, "rows": []})
+
+
+def spoil_what_is_undone_later(tables):
+    next(v for v in handover_of(tables.main)["undoes"] if v["rows"])["rows"].pop()
+
+
+def say_another_prefix_in_the_handover(tables):
+    handover = handover_of(tables.main)
+    handover["prefix"] = {p: o + 5 for p, o in handover["prefix"].items()}
+
+
+@pytest.mark.parametrize("spoil", [
+    leave_a_version_standing, undo_too_much, go_back_in_one_table_only, skip_rows_after_the_handover,
+    repeat_rows_after_the_handover, let_the_other_job_commit_after_the_handover, spoil_what_is_undone_later,
+    say_another_prefix_in_the_handover], ids=lambda spoil: spoil.__name__)
+def test_a_spoilt_history_of_two_lineages_is_caught(rows, tmp_path, spoil):
+    tables = MadeTables(rows, back=BACK)
+    spoil(tables)
+    assert check_restored(tables, rows, tmp_path), spoil.__name__
+
+
+@pytest.mark.parametrize("went_on", [(), (4,), (5, 5)], ids=str)
+def test_going_back_otherwise_than_asked_is_caught(rows, tmp_path, went_on):
+    assert check_restored(MadeTables(rows, back=BACK), rows, tmp_path, went_on)
+
+
 def test_a_missing_file_is_caught_by_the_watcher(rows, tmp_path):
     tables = MadeTables(rows)
     miscount_rows_of_a_file(tables)
