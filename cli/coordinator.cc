@@ -27,6 +27,7 @@ struct CoordinatorFlags {
 
 absl::Status Serve(const CoordinatorFlags& flags) {
   HoldSignals();
+  WEIR_RETURN_IF_ERROR(CheckAdvertise(flags.advertise));
   std::unique_ptr<Metrics> metrics = MakeMetrics();
   CoordinatorOptions options;
   options.listen = flags.listen;
@@ -49,14 +50,19 @@ absl::Status Serve(const CoordinatorFlags& flags) {
 void AddCoordinatorCommand(CLI::App& app, int* exit_code) {
   auto flags = std::make_shared<CoordinatorFlags>();  // shared with the callback
   CLI::App* command = app.add_subcommand("coordinator", "Decides about jobs; serves the API");
-  command->add_option("--listen", flags->listen, "Address of the gRPC API")->capture_default_str();
+  command->add_option("--listen", flags->listen, "Address of the gRPC API")
+      ->envname("WEIR_LISTEN")
+      ->capture_default_str();
   command->add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+      ->envname("WEIR_HTTP")
       ->capture_default_str();
   command
       ->add_option("--data", flags->data,
                    "Where the cluster's durable data is: a directory or s3://bucket/prefix")
+      ->envname("WEIR_DATA")
       ->required();
-  command->add_option("--advertise", flags->advertise, "Address that others reach this one by");
+  command->add_option("--advertise", flags->advertise, "Address that others reach this one by")
+      ->envname("WEIR_ADVERTISE");
   command->callback([flags, exit_code] {
     const absl::Status status = Serve(*flags);
     *exit_code = status.ok() ? 0 : Fail("coordinator", status);

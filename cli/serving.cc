@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/address.h"
 #include "base/allocator.h"
 #include "base/byte_size.h"
 #include "base/http_server.h"
@@ -53,6 +54,13 @@ absl::Status AwaitEnd(const std::function<absl::Status()>& failed) {
 int Fail(const std::string& command, const absl::Status& status) {
   std::cerr << "weir " << command << ": " << status.message() << std::endl;
   return absl::IsInvalidArgument(status) ? 2 : 1;
+}
+
+absl::Status CheckAdvertise(const std::string& flag) {
+  if (flag.empty()) return absl::OkStatus();
+  const absl::Status status = ParseHostPort(flag).status();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat("--advertise: ", status.message()));
 }
 
 std::string DataUri(const std::string& flag) {

@@ -27,6 +27,9 @@ absl::Status AwaitEnd(const std::function<absl::Status()>& failed);
 // Prints "weir <command>: <message>" on stderr and returns the exit code for it.
 int Fail(const std::string& command, const absl::Status& status);
 
+// OK when empty or "host:port", what others shall reach this process by; INVALID_ARGUMENT if not.
+absl::Status CheckAdvertise(const std::string& flag);
+
 // The blob store that --data means: a URI as it is, else an absolute path.
 std::string DataUri(const std::string& flag);
 

@@ -62,6 +62,7 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   if (flags.cache.empty()) {
     return absl::InvalidArgumentError("--cache is required: a directory for disposable files");
   }
+  WEIR_RETURN_IF_ERROR(CheckAdvertise(flags.advertise));
   const MachineLimits machine = ReadMachineLimits();
   BoundMemory(machine);
   std::unique_ptr<Metrics> metrics = MakeMetrics();
@@ -98,17 +99,25 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
 
 void AddWorkerFlags(CLI::App& worker, int* exit_code) {
   auto flags = std::make_shared<WorkerFlags>();  // shared with the callback
-  worker.add_option("--listen", flags->listen, "Address of the exchange")->capture_default_str();
-  worker.add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+  worker.add_option("--listen", flags->listen, "Address of the exchange")
+      ->envname("WEIR_LISTEN")
       ->capture_default_str();
-  worker.add_option("--advertise", flags->advertise, "Address that other workers reach it by");
+  worker.add_option("--http", flags->http, "Address of /metrics, /healthz and /readyz")
+      ->envname("WEIR_HTTP")
+      ->capture_default_str();
+  worker.add_option("--advertise", flags->advertise, "Address that other workers reach it by")
+      ->envname("WEIR_ADVERTISE");
   worker.add_option("--slots", flags->slots, "Execution threads (default: CPU quota)")
+      ->envname("WEIR_SLOTS")
       ->check(CLI::Range(1, 1024));
-  worker.add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)");
-  worker.add_option("--cache", flags->cache, "Directory for disposable local files");
+  worker.add_option("--memory", flags->memory, "Bound on memory (default: 80 % of the cgroup's)")
+      ->envname("WEIR_MEMORY");
+  worker.add_option("--cache", flags->cache, "Directory for disposable local files")
+      ->envname("WEIR_CACHE");
   worker
       .add_option("--drain-timeout", flags->drain_timeout,
                   "After SIGTERM: how long tasks may take to move to other workers")
+      ->envname("WEIR_DRAIN_TIMEOUT")
       ->capture_default_str();
   worker.callback([&worker, flags, exit_code] {
     if (!worker.get_subcommands().empty()) return;  // `weir worker list` and the like
