@@ -139,7 +139,8 @@ class JobRunner {
   int64_t last_published_trigger_us_ = -1;
   int64_t last_savepoint_trigger_us_ = -1;
   Epoch last_savepoint_;
-  std::map<int, int64_t> committed_us_;  // last commit, by sink; monotonic
+  // Last commit by sink, monotonic; before this process's first, when the last epoch was published.
+  std::map<int, int64_t> committed_us_;
 };
 
 }  // namespace weir

@@ -1,4 +1,5 @@
 // What a job's runner tells metrics, and the log lines of a job's milestones.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -133,12 +134,21 @@ void JobRunner::UpdateGauges() {
     // Also what an earlier leader published: nobody should miss the series when none succeeds.
     LastSuccess()->Set(static_cast<double>(log().checkpoints.back().manifest.created_ms) / 1e3);
   }
+  // Until a new leader commits for the first time, a table is as old as the last published epoch:
+  // nobody should miss the series when no commit succeeds.
   const int64_t now_us = deps_->clock->MonotonicMicros();
-  for (const auto& [sink, at_us] : committed_us_) {
+  int64_t age_us = 0;
+  if (!log().checkpoints.empty()) {
+    const int64_t published_us = log().checkpoints.back().manifest.created_ms * 1000;
+    age_us = std::max<int64_t>(0, deps_->clock->WallMicros() - published_us);
+  }
+  const auto& sinks = spec().plan.sinks;
+  for (size_t sink = 0; sink < sinks.size(); ++sink) {
+    const auto [at, first] = committed_us_.try_emplace(static_cast<int>(sink), now_us - age_us);
     deps_->metrics
         ->GetGauge("weir_table_freshness_seconds", "Since the table's last commit",
-                   {{"job", id_}, {"sink", spec().plan.sinks[static_cast<size_t>(sink)].id}})
-        ->Set(Seconds(now_us - at_us));
+                   {{"job", id_}, {"sink", sinks[sink].id}})
+        ->Set(Seconds(now_us - at->second));
   }
 }
 

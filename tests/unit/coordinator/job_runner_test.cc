@@ -103,6 +103,12 @@ TEST_F(JobRunnerTest, CountsWritesOfUnknownOutcome) {
       HasSubstr("weir_commit_unknown_outcomes_total{job=\"activity-1\",sink=\"activity\"} 3"));
 }
 
+TEST_F(JobRunnerTest, ShowsTheAgeOfATableThatWasNeverCommitted) {
+  loop_.Run([&] { runner_->UpdateGauges(); });
+  EXPECT_THAT(metrics_->Serialize(),
+              HasSubstr("weir_table_freshness_seconds{job=\"activity-1\",sink=\"activity\"} 0"));
+}
+
 TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
   // Somebody else's record stands where the end of the cancelled job should.
   ASSERT_TRUE(blobs_
