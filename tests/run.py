@@ -17,7 +17,7 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-PARTS = ["unit", "sim", "fuzz", "lint", "integration", "faults", "clients"]
+PARTS = ["unit", "sim", "fuzz", "lint", "integration", "faults", "clients", "deploy"]
 GTEST_TIMEOUT_S = 900
 # A JVM that was told to end may take a while.
 GRACE_S = 10
