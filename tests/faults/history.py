@@ -1,15 +1,11 @@
-"""A Delta table's log as it stands, and a watcher that sees to it that no version changes or loses files once it was
-seen. Reads the log itself; checker.py lets deltalake confirm which files each version has."""
+"""A Delta table's log as it stands. Reads the log itself; checker.py lets deltalake confirm which files each version
+has."""
 
 import dataclasses
 import datetime
 import json
 import pathlib
-import threading
 import urllib.parse
-
-LOOK_S = 0.3
-
 
 @dataclasses.dataclass
 class Version:
@@ -70,43 +66,3 @@ def parse_version(number, content):
         elif "remove" in action:
             version.removes.append(urllib.parse.unquote(action["remove"]["path"]))
     return version
-
-
-class Watcher:
-    """Looks at tables all the time, as a reader would. violations() after close()."""
-
-    def __init__(self, tables):
-        self._tables = [pathlib.Path(t) for t in tables]
-        self._seen = {}   # path of a version: its content
-        self._wrong = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-        self._thread.start()
-
-    def close(self):
-        self._over.set()
-        self._thread.join(30)
-        self.look(again=True)
-        return self._wrong
-
-    def _run(self):
-        while not self._over.wait(LOOK_S):
-            self.look()
-
-    def look(self, again=False):
-        for table in self._tables:
-            for number, path in version_files(table):
-                if path in self._seen and not again:
-                    continue
-                content = path.read_bytes()
-                if self._seen.setdefault(path, content) != content:
-                    self._wrong.append(f"{table.name}: version {number} was changed after it was seen")
-                self._look_at_files(table, number, content)
-
-    def _look_at_files(self, table, number, content):
-        for name, (size, _) in parse_version(number, content).adds.items():
-            file = table / name
-            if not file.exists():
-                self._wrong.append(f"{table.name}: version {number} names {name}, which does not exist")
-            elif file.stat().st_size != size:
-                self._wrong.append(f"{table.name}: {name} of version {number} has {file.stat().st_size} bytes, not {size}")

@@ -1,14 +1,23 @@
 """A broker, and network namespaces where the machine allows them: what seeds that run one after the other share."""
 
 import contextlib
+import dataclasses
 
 import network
 from kafka import Kafka
 from minio import Minio
+from places import Prefix
 from plan import COORDINATORS
 from run import SeedRun
 
 PROCESSES = [*COORDINATORS, *(f"worker-{i}" for i in range(4))]
+
+
+@dataclasses.dataclass
+class Store:
+    uri: str
+    endpoint: str   # host:port
+    place: Prefix   # of all below the URI
 
 
 class Lane:
@@ -41,7 +50,7 @@ class Lane:
         """The Outcome of the plan."""
         if not self.kafka.running:
             self.kafka.start()
-        if plan.s3:
+        if plan.s3 or plan.s3_tables:
             store = self._new_store()
             plan.environment.update(AWS_ACCESS_KEY_ID=Minio.ACCESS_KEY, AWS_SECRET_ACCESS_KEY=Minio.SECRET_KEY,
                                     AWS_REGION="us-east-1")
@@ -51,9 +60,10 @@ class Lane:
         return SeedRun(self.kafka, directory, plan, self._network, self.kafka.second_brokers).run()
 
     def _new_store(self):
-        """(URI, host:port) of a prefix that nobody used."""
+        """A prefix that nobody used."""
         if self._minio is None:
             self._minio = self._stack.enter_context(Minio.started(self._directory / "minio"))
             self._minio.make_bucket("faults")
         self._stores += 1
-        return f"s3://faults/{self._stores}", self._minio.endpoint.removeprefix("http://")
+        return Store(f"s3://faults/{self._stores}", self._minio.endpoint.removeprefix("http://"),
+                     Prefix(self._minio.bucket("faults"), str(self._stores)))

@@ -4,6 +4,7 @@ Each record carries its number in the header `seq`, so that tombstones and unrea
 record whose delivery failed may be in the topic or not; one that was acknowledged must be, where it was said to be.
 """
 
+import base64
 import dataclasses
 import datetime
 import json
@@ -31,6 +32,7 @@ class StreamOptions:
     late_behind_ms: int = 600_000  # how far behind the bound a late record is, at least
     odd_share: float = 0.03     # of records that are late, tombstones or bad; 0 = none
     late: bool = True
+    user_bytes: int = 0         # how much is put behind a user's name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -186,11 +188,15 @@ class Stream:
             # Now and then exactly at the bound: such a record is not late.
             time_ms = latest - rng.choice([0, 0, rng.randrange(options.bound_ms + 1), options.bound_ms])
         # Multiples of 1/4: sums of them are exact in any order.
-        record = Record(seq, kind, partition, b"", f"u{rng.randrange(options.keys)}", rng.choice(EVENT_TYPES),
+        record = Record(seq, kind, partition, b"", self._user(), rng.choice(EVENT_TYPES),
                         rng.randrange(-200, 2000) / 4, rng.randrange(0, 40), time_ms)
         value = {"seq": seq, "userId": record.user, "eventType": record.event_type, "amount": record.amount,
                  "quantity": record.quantity, "eventTime": rfc3339(time_ms)}
         return dataclasses.replace(record, payload=json.dumps(value).encode())
+
+    def _user(self):
+        noise = base64.b64encode(self._random.randbytes(self.options.user_bytes * 3 // 4)).decode()
+        return f"u{self._random.randrange(self.options.keys)}{noise}"
 
     def _unreadable(self, kind, seq):
         now = rfc3339(max(self._latest_ms.values()))

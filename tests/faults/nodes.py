@@ -100,8 +100,7 @@ class Node:
 class FaultCluster(Cluster):
     """The plan's processes. Every worker is reached by its peers, and reaches the coordinator, through a proxy; where there
     are two coordinators, each is reached through one by everybody, since one tells the address of the other. With a
-    `network`, directly, from a namespace of its own. With a `store`, (URI, host:port), job data is there, behind a
-    proxy. A worker that joins is made now and started later. REQUIRES: tend() is called often."""
+    `network`, directly, from a namespace of its own. A `store` (lane.Store) is reached through a proxy. A worker that joins is made now and started later. REQUIRES: tend() is called often."""
 
     def __init__(self, directory, plan, network=None, store=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
@@ -110,8 +109,8 @@ class FaultCluster(Cluster):
         self.links = {}
         data = self.directory / "data"
         if store is not None:
-            data, endpoint = store
-            self.links["store"] = Proxy(endpoint)
+            self.links["store"] = Proxy(store.endpoint)
+            data = f"{store.uri}/data" if plan.s3 else data
             plan.environment["AWS_ENDPOINT_URL"] = f"http://{self.links['store'].address}"
         self._have_standby = plan.coordinators > 1
         self._reached_at = []  # addresses of coordinators, as workers know them

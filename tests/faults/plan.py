@@ -18,6 +18,7 @@ COORDINATOR, WORKER = "coordinator", "worker"
 COORDINATORS = [COORDINATOR, "standby"]
 # A target that is resolved when its time has come: the coordinator that leads then, and the other one.
 LEADER, FOLLOWER = "leader", "follower"
+PARTS = "blob_store.before_complete"  # only where files are uploaded in parts; what comes after is the store's own step
 FAILPOINTS = {
     "coordinator.before_submitted": (COORDINATOR, 1),
     "coordinator.after_submitted": (COORDINATOR, 1),
@@ -48,6 +49,7 @@ FAILPOINTS = {
     "worker.after_capture": (WORKER, 10),
     "worker.before_upload": (WORKER, 8),
     "worker.after_upload": (WORKER, 8),
+    PARTS: (WORKER, 2),
     "blob_store.before_link": ("", 8),  # in all
     "blob_store.after_link": ("", 8),
     "state.before_upload": (WORKER, 8),
@@ -84,6 +86,7 @@ class Plan:
     coordinators: int = 1     # the second one stands by
     namespaces: bool = False  # links by network namespaces, not by proxies
     s3: bool = False          # job data on MinIO behind a proxy, not in a directory
+    s3_tables: bool = False   # tables likewise
     small_disk: str = ""      # a directory on a file system of its own, that actions fill: data, tables, cache-<n>
     faults_s: float = FAULTS_S
     binary: str = ""        # another than `weir`
@@ -96,7 +99,7 @@ class Plan:
         yield (f"shape {self.shape}, {'a standby, ' * (self.coordinators - 1)}{self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
                f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions"
                f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}"
-               f"{', job data on S3' if self.s3 else ''}")
+               f"{', job data on S3' * self.s3}{', tables on S3' * self.s3_tables}")
         for process, lives in sorted(self.arms.items()):
             for life, spec in enumerate(lives):
                 if spec:
@@ -120,6 +123,10 @@ class Expansion:
             interval_ms=rng.choice([500, 500, 1000, 2000]), partitions=rng.choice([2, 3, 5]),
             namespaces=rng.random() < 0.35 and root)
         self.plan.s3 = rng.random() < 0.3 and not self.plan.namespaces
+        self.plan.s3_tables = rng.random() < 0.3 and not self.plan.namespaces
+        if shapes()[self.plan.shape].for_s3:
+            # Few tasks and seldom checkpoints make files that are uploaded in parts.
+            self.plan.namespaces, self.plan.s3_tables, self.plan.parallelism, self.plan.interval_ms = False, True, 1, 2000
         self._task_errors = 0
 
     def expand(self, kinds):
@@ -148,7 +155,9 @@ class Expansion:
 
     def _draw_failpoint(self):
         rng = self._random
-        name = rng.choice(sorted(FAILPOINTS))
+        name = rng.choice(sorted(set(FAILPOINTS) - {PARTS}))
+        if shapes()[self.plan.shape].for_s3 and rng.random() < 0.5:
+            name = PARTS
         where, passes = FAILPOINTS[name]
         effect = rng.choice(EFFECTS)
         process = rng.choice(self._processes(where))
@@ -186,7 +195,7 @@ class Expansion:
         if self.plan.namespaces:
             return self._add("net", target=self._random.choice(self._processes()), detail=self._random.choice(NETWORK_MODES),
                              seconds=round(self._random.uniform(0.3, 5), 2))
-        if self.plan.s3 and self._random.random() < 0.5:
+        if (self.plan.s3 or self.plan.s3_tables) and self._random.random() < 0.5:
             return self._add("link", target="store", detail=self._random.choice(MODES),
                              seconds=round(self._random.uniform(0.3, 5), 2))
         # "control" is how coordinators are reached: by one worker, or by all where there are two of them.
@@ -208,11 +217,11 @@ class Expansion:
             return self._draw_hog()
         self._task_errors = TASK_ERRORS_MAX
         cache = f"cache-{self._random.randrange(self.plan.workers)}"
-        self.plan.small_disk = self._random.choice(["tables", cache] + ["data"] * (not self.plan.s3))
+        self.plan.small_disk = self._random.choice([cache] + ["tables"] * (not self.plan.s3_tables) + ["data"] * (not self.plan.s3))
         self._add("fill", target=self.plan.small_disk, seconds=round(self._random.uniform(0.2, 1.2), 2))
 
     def _draw_clock(self):
-        if self.plan.s3:  # which refuses signatures of another hour
+        if self.plan.s3 or self.plan.s3_tables:  # which refuses signatures of another hour
             return self._draw_hog()
         self._add("clock", detail=self._random.choice(["+1 hour", "-1 hour", "+2 days", "-2 days"]))
 

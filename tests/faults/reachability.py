@@ -68,6 +68,7 @@ class JobLog:
 
     def __init__(self, folder):
         self.tail, self.spec, self.ended = 0, None, False
+        self.generation = 0  # the newest one
         self.checkpoints, self.committed = {}, {}
         pb = _messages()
         folds = sorted((folder / "fold").glob("*"))
@@ -89,6 +90,8 @@ class JobLog:
         kind = record.WhichOneof("kind")
         if kind == "submitted":
             self.spec = record.submitted
+        elif kind == "started":
+            self.generation = n
         elif kind == "checkpoint":
             self.checkpoints[n] = record.checkpoint
         elif kind == "committed":
@@ -112,6 +115,17 @@ class JobLog:
         retained = sorted(self.checkpoints)[-max(1, self.spec.plan.settings.retain_checkpoints):]
         self.checkpoints = {e: m for e, m in self.checkpoints.items()
                             if e in retained or m.savepoint or self.awaits_commit(e)}
+
+
+def job_logs(data):
+    """{job id: JobLog} of a cluster that may be running: what is tidied up while it looks is read again."""
+    for left in range(5, -1, -1):
+        try:
+            return {folder.name: JobLog(folder) for folder in sorted(pathlib.Path(data, "jobs").glob("*"))
+                    if any((folder / "log").glob("*")) or any((folder / "fold").glob("*"))}
+        except (AssertionError, FileNotFoundError):
+            if left == 0:
+                raise
 
 
 def audit(data, grace_s=GRACE_S, now=None):

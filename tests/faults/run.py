@@ -1,11 +1,13 @@
 """One seed: a plan performed on a real cluster, a quiet phase that must converge, and the checker's judgement."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import confluent_kafka
@@ -13,12 +15,13 @@ import confluent_kafka
 import reachability
 from checker import Checker
 from cluster import FINAL_STATES, ClusterError
-from history import Watcher
 from kafka import KafkaError
 from ledger import Stream, truth
 from nodes import FaultCluster
+from places import Directory
 from plan import FOLLOWER, LEADER
 from shapes import shapes
+from watcher import Watcher
 
 LOOK_S = 0.03
 # From the last disturbance to a job without lag, all of it committed. The longest waits in Weir are some seconds (10 s
@@ -67,7 +70,8 @@ class SeedRun:
         self._directory = pathlib.Path(directory)
         self._plan = plan
         self._shape = shapes()[plan.shape]
-        self._tables = self._directory / "tables"
+        self._tables = self._directory / "tables"  # or a copy of those on S3
+        self._tables_uri = f"{store.uri}/tables" if plan.s3_tables else str(self._tables)
         options = dataclasses.replace(self._shape.stream, partitions=plan.partitions)
         self._topic = f"faults-{plan.seed}-{time.time_ns()}"
         kafka.create_topic(self._topic, partitions=plan.partitions)
@@ -110,7 +114,8 @@ class SeedRun:
         return self._tables if name == "tables" else self._directory / "cluster" / name
 
     def _run(self, begin):
-        watcher = Watcher(self._tables / sink.replace("#", "-") for sink in self._shape.tables)
+        place = self._store.place / "tables" if self._plan.s3_tables else Directory(self._tables)
+        watcher = Watcher(place, [sink.replace("#", "-") for sink in self._shape.tables], self._job_logs)
         try:
             with FaultCluster(self._directory / "cluster", self._plan, self._network,
                               self._store) as self._cluster:
@@ -324,7 +329,7 @@ class SeedRun:
                 self._job = ids[0]
                 return
             self._ask("job", "submit", script, "--name", name, *options, "--var", f"BROKERS={self._brokers}",
-                      "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables}")
+                      "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables_uri}")
         raise RuntimeError(f"{name} can't be submitted: {self._refusal}")
 
     def _await(self, what, condition):
@@ -401,17 +406,33 @@ class SeedRun:
 
     # Judgement.
 
+    @contextlib.contextmanager
+    def _job_data(self):
+        """A directory with job data, or a copy of it."""
+        if not self._plan.s3:
+            yield self._directory / "cluster" / "data"
+            return
+        with tempfile.TemporaryDirectory(dir=self._directory) as copied:
+            self._store.place.copy(copied, "data/jobs/")
+            yield pathlib.Path(copied, "data")
+
+    def _job_logs(self):
+        with self._job_data() as data:
+            return reachability.job_logs(data)
+
     def _messages(self):
         return self._kafka.read(self._topic)
 
     def _judge(self, complete):
         begin = time.monotonic()
+        if self._plan.s3_tables:
+            (self._store.place / "tables").copy(self._tables)
         rows, wrong = truth(self._stream, self._messages())
         checker = Checker(self._shape, self._tables, rows, self._plan.partitions, self._went_on)
         self._outcome.violations += wrong + checker.check(complete)
         self._outcome.versions = checker.versions()
-        if self._store is None:
-            self._outcome.violations += reachability.audit(self._directory / "cluster" / "data").missing
+        with self._job_data() as data:
+            self._outcome.violations += reachability.audit(data).missing
         self._outcome.check_s = time.monotonic() - begin
 
 

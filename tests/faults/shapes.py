@@ -39,6 +39,7 @@ class Shape:
     dead_letter: bool = False
     idle_timeout: str = "10 minutes"
     freshness: str = "1 second"
+    for_s3: bool = False  # its rows are so wide that data files are uploaded in parts
 
     @property
     def may_grow(self):
@@ -130,6 +131,7 @@ def shapes():
         Shape("several", (tumble("activity", [TYPE], [COUNT, SUM], 5000, late=True),
                           tumble("by_user", [USER], [COUNT, ITEMS], 20_000, late=True, where="quantity > 3"),
                           Insert("copies", ROW, where="amount > 400")), few),
+        Shape("wide", (Insert("copies", ROW),), StreamOptions(per_second=250, user_bytes=32_000, late=False), for_s3=True),
         Shape("one_table", (Insert("copies", ROW, where="amount > 300"), Insert("copies", ROW, where="amount < 0")), few),
         Shape("idle", (tumble("activity", [TYPE], [COUNT, SUM], 5000, late=True),), few, idle_timeout="300ms"),
     ]

@@ -1,12 +1,10 @@
 """The checker finds nothing in a faultless history, and finds each of many ways to spoil one."""
 
-import contextlib
 import json
 
 import pytest
 
 from checker import Checker
-from history import Watcher
 from ledger import truth
 from made_history import PARTITIONS, SHAPE, MadeTables, made_records
 
@@ -251,30 +249,6 @@ def test_a_spoilt_history_of_two_lineages_is_caught(rows, tmp_path, spoil):
 @pytest.mark.parametrize("went_on", [(), (4,), (5, 5)], ids=str)
 def test_going_back_otherwise_than_asked_is_caught(rows, tmp_path, went_on):
     assert check_restored(MadeTables(rows, back=BACK), rows, tmp_path, went_on)
-
-
-def test_a_missing_file_is_caught_by_the_watcher(rows, tmp_path):
-    tables = MadeTables(rows)
-    miscount_rows_of_a_file(tables)
-    tables.write(tmp_path)
-    watcher = Watcher([tmp_path / "activity"])
-    assert any("none.parquet" in wrong for wrong in watcher.close())
-
-
-def test_a_version_that_changes_is_caught_by_the_watcher(rows, tmp_path):
-    MadeTables(rows).write(tmp_path)
-    watcher = Watcher([tmp_path / "activity"])
-    watcher.look()
-    version = tmp_path / "activity/_delta_log" / f"{3:020d}.json"
-    version.write_text(version.read_text().replace('"generation": 1', '"generation": 2'))
-    assert any("version 3 was changed" in wrong for wrong in watcher.close())
-
-
-def test_a_watcher_of_a_faultless_history_finds_nothing(rows, tmp_path):
-    MadeTables(rows).write(tmp_path)
-    with contextlib.closing(Watcher([tmp_path / "activity", tmp_path / "not-there"])) as watcher:
-        watcher.look()
-    assert watcher.close() == []
 
 
 class Message:

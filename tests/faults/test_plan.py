@@ -5,13 +5,11 @@ import re
 
 import pytest
 
-from plan import (COORDINATORS, EFFECTS, FAILPOINTS, FAULTS_S, FOLLOWER, KINDS, LEADER, TASK_ERRORS_MAX,
-                  expand)
+from plan import (COORDINATORS, EFFECTS, FAILPOINTS, FAULTS_S, FOLLOWER, KINDS, LEADER, PARTS,
+                  TASK_ERRORS_MAX, expand)
 from shapes import shapes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Armed nowhere yet, with the reason.
-UNARMED = {"blob_store.before_complete": "only a multipart upload to S3 passes it, and plans keep to local directories"}
 CODE = ["base", "lake", "state", "operators", "worker", "coordinator", "cli"]
 NAME = re.compile(r'"((?:base|blob_store|lake|state|operators|worker|coordinator)\.(?:before|after)_\w+)"')
 CALL = re.compile(r'\b(?:Failpoint|HitFailpoint)\(([^)]*)\)')
@@ -26,8 +24,7 @@ def test_every_failpoint_of_the_tree_is_armed_by_plans_or_by_a_test_of_its_own()
     assert set(FAILPOINTS) <= named
     tests = "".join(path.read_text() for folder in ("unit", "integration") for path in (ROOT / "tests" / folder).rglob("*")
                     if path.suffix in (".cc", ".py"))
-    assert [name for name in sorted(named - set(FAILPOINTS) - set(UNARMED)) if name not in tests] == []
-    assert set(UNARMED) <= named
+    assert [name for name in sorted(named - set(FAILPOINTS)) if name not in tests] == []
 
 
 def test_failpoints_are_named_so_that_the_test_above_finds_them():
@@ -41,7 +38,7 @@ def test_failpoints_are_named_so_that_the_test_above_finds_them():
 def test_a_durable_step_has_a_failpoint_before_and_after_it():
     for name in FAILPOINTS:
         other = name.replace(".before_", ".after_") if ".before_" in name else name.replace(".after_", ".before_")
-        assert other in FAILPOINTS or name == "coordinator.after_captured", name
+        assert other in FAILPOINTS or name in ("coordinator.after_captured", PARTS), name
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +71,20 @@ def test_every_link_that_a_plan_breaks_is_there(plans):
     for plan in plans:
         control = COORDINATORS[:plan.coordinators] if plan.coordinators == 2 else workers(plan)
         links = {f"{name}/control" for name in control} | {f"{name}/exchange" for name in workers(plan)}
-        assert {a.target for a in plan.actions if a.kind == "link"} <= links | ({"store"} if plan.s3 else set())
+        assert {a.target for a in plan.actions if a.kind == "link"} <= links | ({"store"} if plan.s3 or plan.s3_tables else set())
 
 
 def workers(plan):
     return [f"worker-{i}" for i in range(plan.workers)]
+
+
+def test_tables_and_job_data_are_on_s3_in_all_combinations(plans):
+    assert {(plan.s3, plan.s3_tables) for plan in plans} == {(a, b) for a in (False, True) for b in (False, True)}
+    for plan in plans:
+        assert not plan.namespaces or not (plan.s3 or plan.s3_tables), "MinIO is on the loopback"
+        assert plan.s3_tables or not shapes()[plan.shape].for_s3
+        assert plan.small_disk != "tables" or not plan.s3_tables
+        assert plan.small_disk != "data" or not plan.s3
 
 
 def test_a_worker_joins_once_and_after_those_that_were_there(plans):
