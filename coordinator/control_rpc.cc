@@ -6,6 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "base/log.h"
+#include "base/short_text.h"
 #include "base/status_macros.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/impl/service_type.h"
@@ -97,7 +98,7 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
       const v1::TaskFailed& f = in.task_failed();
       return JobReport{f.job(), TaskFailedEvent{Generation(f.generation()),
                                                 {f.vertex(), f.index()},
-                                                f.error(),
+                                                ShortText(f.error(), kErrorTextMax),
                                                 f.fatal(),
                                                 f.peer_lost()}};
     }

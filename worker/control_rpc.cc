@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/log.h"
+#include "base/short_text.h"
 #include "grpcpp/grpcpp.h"
 #include "model/wire.h"
 #include "weir/v1/control.grpc.pb.h"
@@ -114,7 +115,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     failed->set_generation(generation.value);
     failed->set_vertex(task.vertex);
     failed->set_index(task.index);
-    failed->set_error(std::string(why.message()));
+    failed->set_error(ShortText(why.message(), kErrorTextMax));
     failed->set_fatal(fatal);
     failed->set_peer_lost(IsPeerLost(why));
     Send(std::move(message));

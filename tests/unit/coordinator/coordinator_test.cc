@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -591,6 +593,24 @@ TEST_F(CoordinatorTest, TaskErrorsRestartAndFatalOnesFail) {
   EXPECT_THAT(Get("activity").reason(), HasSubstr("bad row at offset 7"));
 }
 
+// Peers, row 25 (arroyo #1108): an error too large for a message of gRPC, and nobody could ask for
+// the job any more.
+TEST_F(CoordinatorTest, Row25AHugeErrorIsCutAndTheJobIsStillShown) {
+  const auto worker = AddWorker("w:1");
+  v1::Job job;
+  ASSERT_TRUE(Submit("activity", "/t/a", &job).ok());
+  ASSERT_TRUE(Await([&] { return worker->started_generation() > 0; }));
+  const int64_t first = worker->started_generation();
+  const std::string error = "group '" + std::string(8 << 20, 'x') + "'";
+  worker->Fail(error, false);
+  ASSERT_TRUE(Await([&] { return worker->started_generation() > first; }));
+  worker->Fail(error, true);
+  ASSERT_TRUE(AwaitState("activity", v1::FAILED));
+  EXPECT_THAT(Get("activity").reason(),
+              AllOf(HasSubstr("group 'xxx"), HasSubstr("(8388616 bytes)")));
+  EXPECT_LT(Get("activity").ByteSizeLong(), 64u << 10);
+}
+
 TEST_F(CoordinatorTest, ABoundedJobFinishes) {
   const auto worker = AddWorker("w:1");
   v1::Job job;
@@ -633,6 +653,35 @@ TEST_F(CoordinatorTest, NamesOfLiveJobsAndTablesTheyWriteAreTaken) {
   EXPECT_EQ(job.state(), v1::CANCELLED);
   ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &job).ok()) << "asked again";
   EXPECT_TRUE(Submit("activity", "/t/a", &job).ok());
+}
+
+// Peers, row 12 (SPARK-26425): two runs of one query shared a checkpoint path.
+TEST_F(CoordinatorTest, Row12TwoRunsOfOneScriptShareNothing) {
+  const auto worker = AddWorker("w:1");
+  v1::Job first;
+  ASSERT_TRUE(Submit("activity", "/t/a", &first).ok());
+  ASSERT_TRUE(Await([&] { return Get("activity").epoch() > 4; }));
+  v1::CancelRequest cancel;
+  cancel.set_job("activity");
+  ASSERT_TRUE(Call(&v1::JobService::Stub::Cancel, cancel, &first).ok());
+  const auto files = [&] {
+    std::map<std::string, uintmax_t> found;
+    const std::filesystem::path folder = directory_.path() + "/jobs/" + first.id();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file()) found[entry.path().string()] = entry.file_size();
+    }
+    return found;
+  };
+  const auto before = files();
+  ASSERT_FALSE(before.empty());
+  v1::Job second;
+  const grpc::Status status =
+      Submit("activity", "/t/a", &second, [](auto* request) { request->set_append(true); });
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_NE(second.id(), first.id());
+  EXPECT_NE(second.lineage(), first.lineage());
+  ASSERT_TRUE(Await([&] { return Get(second.id()).epoch() > 4; }));
+  EXPECT_EQ(files(), before);
 }
 
 TEST_F(CoordinatorTest, ATableOfAnotherLineageIsRefusedUnlessAppended) {

@@ -148,7 +148,9 @@ TEST(JobMachineTest, PublishingOneAbandonsThoseBeforeItAndCarriesTheirFiles) {
   EXPECT_THAT(std::get<Manifest>(job.AppendOk().body).staged, SizeIs(2));
 }
 
-TEST(JobMachineTest, ACheckpointThatIsNotDurableInTimeIsGivenUpButItsFilesAreKept) {
+// Peers, row 9 (iceberg #15846): a checkpoint fails after rows of the next one arrived, and takes
+// rows with it.
+TEST(JobMachineTest, Row9AFailedCheckpointIsGivenUpButItsFilesAreKept) {
   JobHarness job;
   job.AddWorker("a");
   job.RunUp();
@@ -556,7 +558,9 @@ TEST(JobMachineTest, ACrashBetweenTheLastCheckpointAndItsCommitFinishesWithoutTa
   EXPECT_EQ(Count<DeployAction>(job), 0);
 }
 
-TEST(JobMachineTest, ANewCoordinatorRedoesCommitsInOrderAndResumesFromTheLastEpoch) {
+// Peers, row 5 (FLINK-29509, -29512, -29627): of several epochs that wait for their commit some are
+// lost at a restart, or clash.
+TEST(JobMachineTest, Row5ANewCoordinatorRedoesCommitsInOrderAndResumesFromTheLastEpoch) {
   JobHarness job;
   job.AddWorker("a");
   job.RunUp();

@@ -371,6 +371,26 @@ TEST_F(KeyedStateTest, AnotherSchemaIsRefused) {
   EXPECT_NE(std::string(status.message()).find("\"v2\""), std::string::npos);
 }
 
+// Peers, row 14 (SPARK-43404, SPARK-47036): a checkpoint that is made again leaves a file of the
+// same name and size but other content, and the wrong one of the two is read.
+TEST_F(KeyedStateTest, Row14AnAttemptMadeAgainWritesUnderAnotherName) {
+  std::vector<StateFile> written;
+  for (const char* value : {"old", "new"}) {
+    checkpoint_ = 0;
+    auto state = Make({0, 4096});  // of the same generation
+    ASSERT_TRUE(Append(*state, {{Key(5, 1, "k"), value}}).ok());
+    written.push_back(Checkpoint(*state).at(0));
+  }
+  EXPECT_EQ(written[0].size, written[1].size);
+  EXPECT_NE(written[0].path, written[1].path);
+  EXPECT_NE(written[0].checksum, written[1].checksum);
+  for (const size_t i : {0u, 1u}) {
+    auto state = Make({0, 4096});
+    ASSERT_TRUE(state->Restore({State({written[i]}, {0, 4096})}).ok());
+    EXPECT_EQ(*All(*state), (Entries{{Key(5, 1, "k"), i == 0 ? "old" : "new"}}));
+  }
+}
+
 TEST_F(KeyedStateTest, UploadsSurviveLostAnswers) {
   auto state = Make({0, 4096});
   ASSERT_TRUE(Append(*state, {{Key(5, 1, "k"), "v"}}).ok());
