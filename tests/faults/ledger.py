@@ -96,12 +96,17 @@ class Stream:
 
     def close(self):
         """Returns when everything written is acknowledged or has failed."""
-        self._closing.set()
-        self._thread.join(150)
-        if self._thread.is_alive():
-            self.trouble = "the producer did not end"
+        self.end()
         if self.trouble:
             raise RuntimeError(f"producer: {self.trouble}")
+
+    def end(self):
+        """As close(); what went wrong is in `trouble`. It need not have been started."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join(150)
+            if self._thread.is_alive():
+                self.trouble = "the producer did not end"
 
     def _run(self):
         try:

@@ -29,6 +29,7 @@ LOOK_S = 0.03
 CONVERGE_S = 90
 STOP_S = 60
 OPERATOR_S = 15  # for what an operator asks for by the way
+# A submit that nobody waits for any more may still make its job, also after another one of the name has ended.
 SUBMIT_S = 60
 
 
@@ -128,6 +129,7 @@ class SeedRun:
             self._background.shutdown()
             self._callers.shutdown()
             self._operators.shutdown()
+            self._stream.end()
             self._outcome.violations += watcher.close()
         self._outcome.faults += self._cluster.hits() if self._cluster else []
         self._judge(complete=not self._outcome.error)
@@ -302,9 +304,9 @@ class SeedRun:
 
     # The job, through the command line, while processes come and go.
 
-    def _ask(self, *arguments):
+    def _ask(self, *arguments, timeout_s=10):
         """JSON that `weir` prints, or None when it fails or takes long. The cluster is tended to meanwhile."""
-        answer = self._callers.submit(self._cluster.weir, *arguments, timeout_s=10)
+        answer = self._callers.submit(self._cluster.weir, *arguments, timeout_s=timeout_s)
         while not answer.done():
             self._pass_time()
         try:
@@ -329,7 +331,7 @@ class SeedRun:
                 self._job = ids[0]
                 return
             self._ask("job", "submit", script, "--name", name, *options, "--var", f"BROKERS={self._brokers}",
-                      "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables_uri}")
+                      "--var", f"TOPIC={self._topic}", "--var", f"TABLES={self._tables_uri}", timeout_s=SUBMIT_S)
         raise RuntimeError(f"{name} can't be submitted: {self._refusal}")
 
     def _await(self, what, condition):
