@@ -29,6 +29,10 @@ absl::Status Serve(const CoordinatorFlags& flags) {
   HoldSignals();
   WEIR_RETURN_IF_ERROR(CheckAdvertise(flags.advertise));
   std::unique_ptr<Metrics> metrics = MakeMetrics();
+  metrics
+      ->GetGauge("weir_build_info", "1, labelled with the version of this process",
+                 {{"version", Version()}})
+      ->Set(1);
   CoordinatorOptions options;
   options.listen = flags.listen;
   options.http_address_for_status = flags.http;

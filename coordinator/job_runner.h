@@ -21,6 +21,7 @@ namespace weir {
 
 class BlobStore;
 class Clock;
+class Counter;
 class EventLoop;
 class Gauge;
 class Metrics;
@@ -122,6 +123,7 @@ class JobRunner {
   template <class Action>
   void SendToDeployed(const Action& action);
   Gauge* LastSuccess();
+  Counter* Restarts();
   void ObserveCommit(const CommitDoneEvent& event);
   void ArmTimer();
   void TidyUpLater();

@@ -29,6 +29,11 @@ Gauge* JobRunner::LastSuccess() {
                                   "When the last was published", {{"job", id_}});
 }
 
+Counter* JobRunner::Restarts() {
+  return deps_->metrics->GetCounter("weir_restarts_total", "Restarts after a failure",
+                                    {{"job", id_}});
+}
+
 void JobRunner::Do(const CheckpointPublishedNote& note) {
   last_published_trigger_us_ = note.triggered_us;
   if (note.savepoint) {
@@ -79,8 +84,7 @@ void JobRunner::Do(const RestartNote& note) {
              {"reason", note.reason});
     return;
   }
-  deps_->metrics->GetCounter("weir_restarts_total", "Restarts after a failure", {{"job", id_}})
-      ->Add(1);
+  Restarts()->Add(1);
   WEIR_LOG(kWarning, "job restarts", {"job", id_}, {"generation", log().generation.value},
            {"reason", note.reason});
 }
@@ -134,6 +138,13 @@ void JobRunner::UpdateGauges() {
     // Also what an earlier leader published: nobody should miss the series when none succeeds.
     LastSuccess()->Set(static_cast<double>(log().checkpoints.back().manifest.created_ms) / 1e3);
   }
+  // What the job asks for, to judge the ages by; and a restart counter to see the first restart in.
+  const JobSettings& settings = spec().plan.settings;
+  deps_->metrics
+      ->GetGauge("weir_checkpoint_interval_seconds",
+                 "Time between checkpoints that the job asks for", {{"job", id_}})
+      ->Set(Seconds(settings.checkpoint_interval_us));
+  Restarts()->Add(0);
   // Until a new leader commits for the first time, a table is as old as the last published epoch:
   // nobody should miss the series when no commit succeeds.
   const int64_t now_us = deps_->clock->MonotonicMicros();
@@ -149,6 +160,12 @@ void JobRunner::UpdateGauges() {
         ->GetGauge("weir_table_freshness_seconds", "Since the table's last commit",
                    {{"job", id_}, {"sink", sinks[sink].id}})
         ->Set(Seconds(now_us - at->second));
+    deps_->metrics
+        ->GetGauge("weir_table_commit_interval_seconds",
+                   "Longest time between commits of the table that the job asks for",
+                   {{"job", id_}, {"sink", sinks[sink].id}})
+        ->Set(
+            Seconds(std::max(settings.checkpoint_interval_us, sinks[sink].freshness_interval_us)));
   }
 }
 

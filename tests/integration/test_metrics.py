@@ -6,8 +6,8 @@ from cluster import Cluster, wait_for
 from test_backpressure import SPREAD
 from test_main_job import produce_spread, rfc3339, source, transactions
 
-# Set once, to say what a process is.
-CONSTANT = {"weir_build_info", "weir_memory_budget_bytes", "weir_memory_limit_bytes"}
+# Set once, to say what a process is or what a job asks for.
+CONSTANT = {"weir_build_info", "weir_checkpoint_interval_seconds", "weir_table_commit_interval_seconds", "weir_memory_budget_bytes", "weir_memory_limit_bytes"}
 # Moved by faults that this test doesn't make.
 ELSEWHERE = {
     "weir_commit_conflicts_total": "JobRunnerTest.CountsCommitsOfOthersThatCameBetween",

@@ -109,6 +109,16 @@ TEST_F(JobRunnerTest, ShowsTheAgeOfATableThatWasNeverCommitted) {
               HasSubstr("weir_table_freshness_seconds{job=\"activity-1\",sink=\"activity\"} 0"));
 }
 
+TEST_F(JobRunnerTest, ShowsWhatTheJobAsksFor) {
+  loop_.Run([&] { runner_->UpdateGauges(); });
+  const std::string served = metrics_->Serialize();
+  EXPECT_THAT(served, HasSubstr("weir_checkpoint_interval_seconds{job=\"activity-1\"} 1\n"));
+  // The longer of the checkpoint interval and the table's freshness interval.
+  EXPECT_THAT(served, HasSubstr("weir_table_commit_interval_seconds{job=\"activity-1\","
+                                "sink=\"activity\"} 60"));
+  EXPECT_THAT(served, HasSubstr("weir_restarts_total{job=\"activity-1\"} 0"));
+}
+
 TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
   // Somebody else's record stands where the end of the cancelled job should.
   ASSERT_TRUE(blobs_
