@@ -9,7 +9,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 MONITORING = ROOT / "deploy/monitoring"
-OVERLAYS = ["dev", "prod"]
+OVERLAYS = ["dev", "prod", "monitoring"]
 CACHE = ROOT / "build/cache/deploy"
 
 
