@@ -1,11 +1,13 @@
 """deploy/kubernetes: every overlay builds, its parts fit one another, and the real binary does what they say of it."""
 
+import functools
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -223,6 +225,7 @@ def test_kube_score_sees_a_bad_pod():
 
 # The manifests and the binary.
 
+@functools.cache
 def flags_by_variable(command):
     """{environment variable: flag} of `weir COMMAND`, its global options too, as --help names them."""
     text = run(WEIR, command, "--help").stdout + run(WEIR, "--help").stdout
@@ -354,11 +357,20 @@ def test_devs_minio_starts_with_the_bucket_of_the_cluster(tmp_path):
                  START_TIMEOUT_S, lambda: "MinIO")
         name = re.fullmatch(r"s3://([^/]+)/.*", config_of(objects, "weir-coordinator")["WEIR_DATA"])[1]
         bucket = Bucket(f"http://127.0.0.1:{port}", name, secret["AWS_ACCESS_KEY_ID"], secret["AWS_SECRET_ACCESS_KEY"])
-        bucket.put("cluster/x", b"1")
+        wait_for(lambda: takes(bucket), START_TIMEOUT_S, lambda: "MinIO to take an object")
         assert bucket.keys() == ["cluster/x"]
     finally:
         process.kill()
         process.wait()
+
+
+def takes(bucket):
+    try:
+        bucket.put("cluster/x", b"1")
+        return True
+    except urllib.error.HTTPError as error:
+        assert error.code == 503, error  # it starts
+        return False
 
 
 def decoded(data):
