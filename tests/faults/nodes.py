@@ -100,7 +100,8 @@ class Node:
 class FaultCluster(Cluster):
     """The plan's processes. Every worker is reached by its peers, and reaches the coordinator, through a proxy; where there
     are two coordinators, each is reached through one by everybody, since one tells the address of the other. With a
-    `network`, directly, from a namespace of its own. A `store` (lane.Store) is reached through a proxy. A worker that joins is made now and started later. REQUIRES: tend() is called often."""
+    `network`, directly, from a namespace of its own. A `store` (lane.Store) is reached through a proxy. A worker that joins
+    is made now and started later. REQUIRES: tend() is called often."""
 
     def __init__(self, directory, plan, network=None, store=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
@@ -112,7 +113,7 @@ class FaultCluster(Cluster):
             self.links["store"] = Proxy(store.endpoint)
             data = f"{store.uri}/data" if plan.s3 else data
             plan.environment["AWS_ENDPOINT_URL"] = f"http://{self.links['store'].address}"
-        self._have_standby = plan.coordinators > 1
+        self._has_standby = plan.coordinators > 1
         self._reached_at = []  # addresses of coordinators, as workers know them
         self.addresses = []    # as the command line does
         self.coordinators = [self._coordinator(name, data) for name in COORDINATORS[:plan.coordinators]]
@@ -131,7 +132,7 @@ class FaultCluster(Cluster):
         listen = f"{self._host(name)}:{port}"
         self.addresses.append(listen)
         reached_at = listen
-        if self._network is None and self._have_standby:
+        if self._network is None and self._has_standby:
             self.links[f"{name}/control"] = Proxy(listen)
             reached_at = self.links[f"{name}/control"].address
         self._reached_at.append(reached_at)
@@ -143,7 +144,7 @@ class FaultCluster(Cluster):
         listen = f"{self._host(name)}:{port}"
         coordinator, advertise = ",".join(self._reached_at), listen
         if self._network is None:
-            if not self._have_standby:
+            if not self._has_standby:
                 self.links[f"{name}/control"] = Proxy(coordinator)
                 coordinator = self.links[f"{name}/control"].address
             self.links[f"{name}/exchange"] = Proxy(listen)

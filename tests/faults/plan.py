@@ -96,7 +96,8 @@ class Plan:
 
     def lines(self):
         """For people; one line each."""
-        yield (f"shape {self.shape}, {'a standby, ' * (self.coordinators - 1)}{self.workers} workers of {self.slots} slots, parallelism {self.parallelism}, "
+        yield (f"shape {self.shape}, {'a standby, ' * (self.coordinators - 1)}{self.workers} workers of {self.slots} slots, "
+               f"parallelism {self.parallelism}, "
                f"checkpoints every {self.interval_ms} ms, {self.partitions} partitions"
                f"{', network namespaces' if self.namespaces else ''}{', small disk for ' * bool(self.small_disk)}{self.small_disk}"
                f"{', job data on S3' * self.s3}{', tables on S3' * self.s3_tables}")
