@@ -18,6 +18,9 @@ ELSEWHERE = {
     "weir_leader": "test_failover.py, test_peer10_a_paused_leader_wakes_as_a_standby",
 }
 
+# Series that a job may have: for itself, for each task, each table and each partition (deploy/monitoring/README.md).
+SERIES_MAX = {"job": 80, "task": 24, "sink": 24, "partition": 1}
+
 
 def test_every_metric_moves(kafka, topic_name, tmp_path):
     kafka.create_topic(topic_name, partitions=2)
@@ -57,6 +60,7 @@ def test_every_metric_moves(kafka, topic_name, tmp_path):
 
         cluster.workers[1].kill()
         moves("weir_restarts_total")
+        check_series(job, [cluster.coordinator, cluster.workers[0]])
         cluster.coordinator.kill()
         moves("weir_worker_registered")
         cluster.coordinator.start()
@@ -67,6 +71,20 @@ def test_every_metric_moves(kafka, topic_name, tmp_path):
         # Nothing of a finished job stays.
         wait_for(lambda: not any(("job", job) in labels for p in processes[:2] for _, labels in p.metrics()), 10,
                  lambda: "the job's series to go")
+
+
+def check_series(job, processes):
+    """That the job has no more series than its size allows."""
+    series = [dict(labels) for process in processes for _, labels in process.metrics() if ("job", job) in labels]
+    things = {
+        "job": 1,
+        "task": len({(s["vertex"], s["task"]) for s in series if "task" in s}),
+        "sink": len({s["sink"] for s in series if "sink" in s}),
+        "partition": len({s["partition"] for s in series if "partition" in s}),
+    }
+    allowed = sum(SERIES_MAX[thing] * count for thing, count in things.items())
+    assert all(things.values()), things
+    assert allowed / 2 < len(series) <= allowed, (len(series), things)
 
 
 class Seen:
