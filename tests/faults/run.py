@@ -231,9 +231,17 @@ class SeedRun:
         return end
 
     def _do_add_partition(self, action):
+        def ask(count):
+            try:
+                self._kafka.add_partitions(self._topic, count)
+            except confluent_kafka.KafkaException as error:
+                # It has as many already: an attempt whose answer was lost.
+                if error.args[0].code() != confluent_kafka.KafkaError.INVALID_PARTITIONS:
+                    raise
+
         def grow():
             count = self._stream.partitions
-            retry(lambda: self._kafka.add_partitions(self._topic, count + 1), 60)
+            retry(lambda: ask(count + 1), 60)
             self._stream.add_partition(count)
 
         self._tasks.append(self._background.submit(grow))
@@ -443,7 +451,7 @@ def retry(call, timeout_s):
     while True:
         try:
             return call()
-        except (KafkaError, confluent_kafka.KafkaException):
+        except (KafkaError, confluent_kafka.KafkaException, TimeoutError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)  # between two attempts
