@@ -1,6 +1,8 @@
 #include "base/io_pool.h"
 
+#include <algorithm>
 #include <deque>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -12,6 +14,30 @@
 
 namespace weir {
 namespace {
+
+constexpr size_t kHelpersMax = 8;
+
+// What RunForEach shares with its helpers, some of which may begin after it has returned.
+struct Shared {
+  absl::Mutex mutex;
+  size_t next ABSL_GUARDED_BY(mutex) = 0;
+  size_t running ABSL_GUARDED_BY(mutex) = 0;
+  absl::Status status ABSL_GUARDED_BY(mutex);
+
+  // `work` is only touched while RunForEach waits for `running`.
+  void Work(size_t count, const std::function<absl::Status(size_t)>* work) {
+    absl::MutexLock lock(&mutex);
+    while (next < count && status.ok()) {
+      const size_t mine = next++;
+      ++running;
+      mutex.Unlock();
+      absl::Status done = (*work)(mine);
+      mutex.Lock();
+      --running;
+      status.Update(done);
+    }
+  }
+};
 
 class ThreadPool : public IoPool {
  public:
@@ -123,6 +149,21 @@ void Strand::Run(std::function<void()> work) {
     state_->scheduled = true;
   }
   state_->pool->Run([state = state_] { State::Turn(state); });
+}
+
+absl::Status RunForEach(IoPool* io, size_t count, const std::function<absl::Status(size_t)>& work) {
+  auto shared = std::make_shared<Shared>();  // with helpers that come too late
+  if (io != nullptr) {
+    for (size_t i = 1; i < std::min(count, kHelpersMax); ++i) {
+      io->Run([shared, count, work = &work] { shared->Work(count, work); });
+    }
+  }
+  shared->Work(count, &work);
+  absl::MutexLock lock(&shared->mutex);
+  auto idle = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared->mutex) { return shared->running == 0; };
+  shared->mutex.Await(absl::Condition(&idle));
+  shared->next = count;  // after an error nothing begins any more
+  return shared->status;
 }
 
 }  // namespace weir

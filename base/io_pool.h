@@ -2,9 +2,12 @@
 #ifndef WEIR_BASE_IO_POOL_H_
 #define WEIR_BASE_IO_POOL_H_
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
+
+#include "absl/status/status.h"
 
 namespace weir {
 
@@ -20,6 +23,11 @@ class IoPool {
 std::unique_ptr<IoPool> MakeIoPool(const std::string& role, int threads);
 // Runs everything at once on the caller's thread, for tests.
 std::unique_ptr<IoPool> MakeInlineIoPool();
+
+// Runs work(0) ... work(count - 1), on this thread and on those of `io` that are free; the first
+// error ends it. Never waits for a thread that hasn't begun, so it may itself run on `io`. Without
+// `io` all runs here.
+absl::Status RunForEach(IoPool* io, size_t count, const std::function<absl::Status(size_t)>& work);
 
 // Runs work handed to it one piece after another, in order, on a pool.
 // Thread-safe. May be destroyed while work is queued: that work still runs.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/io_pool.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "operators/window/partial_format.h"
@@ -206,10 +207,9 @@ absl::Status Deployment::Open() {
     }
   }
   RemoveOtherFiles(StateDirectory(), named);
-  for (const std::unique_ptr<LocalTask>& local : tasks_) {
-    WEIR_RETURN_IF_ERROR(local->task->Open(*local->restore));
-  }
-  return absl::OkStatus();
+  // Beside one another: the files of several tasks come from the store at once.
+  return RunForEach(parts_.io, tasks_.size(),
+                    [this](size_t i) { return tasks_[i]->task->Open(*tasks_[i]->restore); });
 }
 
 std::unique_ptr<ChannelSender> Deployment::MakeSender(LocalTask& from, int edge, EdgeOutput* output,

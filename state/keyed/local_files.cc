@@ -1,17 +1,11 @@
 #include "state/keyed/local_files.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <memory>
 #include <system_error>
-#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "base/blob_store.h"
-#include "base/io_pool.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "state/keyed/state_file.h"
@@ -20,30 +14,6 @@ namespace weir {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr size_t kHelpersMax = 8;
-
-// What RunForEach shares with its helpers, some of which may begin after it has returned.
-struct Shared {
-  absl::Mutex mutex;
-  size_t next ABSL_GUARDED_BY(mutex) = 0;
-  size_t running ABSL_GUARDED_BY(mutex) = 0;
-  absl::Status status ABSL_GUARDED_BY(mutex);
-
-  // `work` is only touched while RunForEach waits for `running`.
-  void Work(size_t count, const std::function<absl::Status(size_t)>* work) {
-    absl::MutexLock lock(&mutex);
-    while (next < count && status.ok()) {
-      const size_t mine = next++;
-      ++running;
-      mutex.Unlock();
-      absl::Status done = (*work)(mine);
-      mutex.Lock();
-      --running;
-      status.Update(done);
-    }
-  }
-};
 
 }  // namespace
 
@@ -82,21 +52,6 @@ absl::Status MakeLocal(const StateFile& file, const std::string& blob, const std
   if (!failed) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat("can't keep state file ", path, ": ", failed.message()));
-}
-
-absl::Status RunForEach(IoPool* io, size_t count, const std::function<absl::Status(size_t)>& work) {
-  auto shared = std::make_shared<Shared>();  // with helpers that come too late
-  if (io != nullptr) {
-    for (size_t i = 1; i < std::min(count, kHelpersMax); ++i) {
-      io->Run([shared, count, work = &work] { shared->Work(count, work); });
-    }
-  }
-  shared->Work(count, &work);
-  absl::MutexLock lock(&shared->mutex);
-  auto idle = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared->mutex) { return shared->running == 0; };
-  shared->mutex.Await(absl::Condition(&idle));
-  shared->next = count;  // after an error nothing begins any more
-  return shared->status;
 }
 
 }  // namespace weir

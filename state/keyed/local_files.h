@@ -3,8 +3,6 @@
 #ifndef WEIR_STATE_KEYED_LOCAL_FILES_H_
 #define WEIR_STATE_KEYED_LOCAL_FILES_H_
 
-#include <cstddef>
-#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -13,7 +11,6 @@
 namespace weir {
 
 class BlobStore;
-class IoPool;
 class Random;
 
 // Makes `path` hold `file`: what is there is taken when its size and checksum are right, else
@@ -21,11 +18,6 @@ class Random;
 // DATA_LOSS naming `blob` when the blob is missing, short or altered.
 absl::Status MakeLocal(const StateFile& file, const std::string& blob, const std::string& path,
                        BlobStore& blobs, Random& random);
-
-// Runs work(0) ... work(count - 1), on this thread and on those of `io` that are free; the first
-// error ends it. Never waits for a thread that hasn't begun, so it may itself run on `io`. Without
-// `io` all runs here.
-absl::Status RunForEach(IoPool* io, size_t count, const std::function<absl::Status(size_t)>& work);
 
 }  // namespace weir
 

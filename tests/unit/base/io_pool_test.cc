@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <numeric>
 #include <vector>
 
@@ -114,6 +115,46 @@ TEST(StrandTest, TakesWorkFromItsOwnWorkOnAnInlinePool) {
     order.push_back(1);
   });
   EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+TEST(IoPoolTest, RunForEachDoesAllWithFreeThreadsOrWithout) {
+  auto pool = MakeIoPool("test", 2);
+  for (IoPool* io : {pool.get(), static_cast<IoPool*>(nullptr)}) {
+    std::vector<std::atomic<int>> done(100);
+    EXPECT_TRUE(RunForEach(io, done.size(), [&](size_t i) {
+                  ++done[i];
+                  return absl::OkStatus();
+                }).ok());
+    for (const std::atomic<int>& times : done) EXPECT_EQ(times, 1);
+  }
+}
+
+// More work than threads, each waiting for work of its own on the same pool.
+TEST(IoPoolTest, RunForEachMayRunWithinItself) {
+  auto pool = MakeIoPool("test", 2);
+  std::atomic<int> done{0};
+  absl::Notification over;
+  pool->Run([&] {
+    EXPECT_TRUE(RunForEach(pool.get(), 8, [&](size_t) {
+                  return RunForEach(pool.get(), 8, [&](size_t) {
+                    ++done;
+                    return absl::OkStatus();
+                  });
+                }).ok());
+    over.Notify();
+  });
+  over.WaitForNotification();
+  EXPECT_EQ(done, 64);
+}
+
+TEST(IoPoolTest, RunForEachEndsWithTheFirstError) {
+  std::vector<size_t> begun;
+  const absl::Status status = RunForEach(nullptr, 10, [&](size_t i) {
+    begun.push_back(i);
+    return i == 2 ? absl::DataLossError("third") : absl::OkStatus();
+  });
+  EXPECT_EQ(status, absl::DataLossError("third"));
+  EXPECT_EQ(begun.size(), 3u);
 }
 
 }  // namespace
