@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/io_pool.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
@@ -19,8 +20,10 @@ namespace {
 // Less than this isn't worth a file, however short memory is; of small budgets, this share.
 constexpr int64_t kEvictionBytesMin = 1 << 20;
 constexpr int64_t kEvictionShareMin = 16;
-// Stored state is loaded if it needs no more of the budget than this; else it stays in files.
+// Stored state is loaded if it needs no more of the budget than this, and no more than a task loads
+// in about half a second, for which its job stands still; else it stays in files.
 constexpr double kLoadedShareMax = 0.25;
+constexpr int64_t kLoadedBytesMax = 64 << 20;
 // Evictions begin when so much of the budget is used: rows go on beside them.
 constexpr double kCrowdedShare = 0.75;
 
@@ -70,9 +73,19 @@ absl::Status OwnerState::Open(const OperatorContext& context, const TaskRestore&
   for (const OperatorState& state : restore.states) {
     if (state.state_id == spec_.state_id) states.push_back(state);
   }
+  const int64_t began_us = context_.clock->MonotonicMicros();
   WEIR_ASSIGN_OR_RETURN(const KeyedState::Found found, keyed_->Restore(states));
+  const int64_t local_us = context_.clock->MonotonicMicros();
   WEIR_RETURN_IF_ERROR(RestoreFired(states));
-  return RestorePanes(found);
+  WEIR_ASSIGN_OR_RETURN(const bool loaded, RestorePanes(found));
+  if (found.entries == 0) return absl::OkStatus();
+  const KeyedState::Size size = keyed_->size();
+  WEIR_LOG(kInfo, loaded ? "state restored" : "state restored, large: it stays in files",
+           {"job", context_.job}, {"task", context_.task.index}, {"files", size.files},
+           {"bytes", size.bytes}, {"entries", found.entries},
+           {"fetch_ms", (local_us - began_us) / 1000},
+           {"load_ms", (context_.clock->MonotonicMicros() - local_us) / 1000});
+  return absl::OkStatus();
 }
 
 absl::Status OwnerState::RestoreFired(const std::vector<OperatorState>& states) {
@@ -93,7 +106,8 @@ absl::Status OwnerState::RestoreFired(const std::vector<OperatorState>& states) 
   return absl::OkStatus();
 }
 
-absl::Status OwnerState::RestorePanes(const KeyedState::Found& found) {
+// False: they stay in files.
+absl::StatusOr<bool> OwnerState::RestorePanes(const KeyedState::Found& found) {
   // Files may hold panes that have expired since they were written.
   int64_t dead_up_to = kUndyingTime;
   std::vector<int64_t> alive;
@@ -106,22 +120,22 @@ absl::Status OwnerState::RestorePanes(const KeyedState::Found& found) {
     }
   }
   WEIR_ASSIGN_OR_RETURN(const bool loaded, LoadPanes(found, dead_up_to));
-  if (loaded) return absl::OkStatus();
+  if (loaded) return true;
   for (int64_t end : alive) panes_->RestoreSpilled(end, found.last_run + 1);
-  WEIR_LOG(kInfo, "large state stays in files", {"job", context_.job},
-           {"task", context_.task.index}, {"panes", alive.size()}, {"entries", found.entries},
-           {"bytes", keyed_->size().bytes});
   memory_->Take(panes_->bytes());
-  return absl::OkStatus();
+  return false;
 }
 
 // False: there is too much of it.
 absl::StatusOr<bool> OwnerState::LoadPanes(const KeyedState::Found& found, int64_t dead_up_to) {
   const bool bounded = context_.state_memory != nullptr;
   const int64_t most =
-      bounded ? static_cast<int64_t>(context_.state_memory->limit() * kLoadedShareMax) : 0;
+      bounded ? std::min(static_cast<int64_t>(context_.state_memory->limit() * kLoadedShareMax),
+                         kLoadedBytesMax)
+              : 0;
   constexpr int64_t kSlotBytes = 16;
   const int64_t wanted =
+      found.bytes +
       found.entries * static_cast<int64_t>(sizeof(GroupRow) + states_->width() + kSlotBytes);
   if (bounded && (wanted > most || !memory_->Resize(wanted))) return false;
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<StateCursor> cursor, keyed_->ReadAll(dead_up_to));
@@ -129,7 +143,7 @@ absl::StatusOr<bool> OwnerState::LoadPanes(const KeyedState::Found& found, int64
     WEIR_ASSIGN_OR_RETURN(const PaneEntry entry, ParsePaneEntry(cursor->entry(), key_types_));
     if (entry.kind == PaneEntry::Kind::kFired) continue;
     WEIR_RETURN_IF_ERROR(panes_->Restore(entry, found.last_run + 1));
-    // Texts and sets: more than the entries' number told.
+    // Sets: more than the entries told.
     if (bounded && panes_->bytes() > 2 * most) return false;
   }
   WEIR_RETURN_IF_ERROR(cursor->status());

@@ -73,7 +73,7 @@ class OwnerState {
   };
 
   absl::Status RestoreFired(const std::vector<OperatorState>& states);
-  absl::Status RestorePanes(const KeyedState::Found& found);
+  absl::StatusOr<bool> RestorePanes(const KeyedState::Found& found);
   absl::StatusOr<bool> LoadPanes(const KeyedState::Found& found, int64_t dead_up_to);
   absl::Status CheckPane(int64_t pane_end) const;
   void Evict(const std::vector<int64_t>& ends);

@@ -114,6 +114,7 @@ class FileListState : public KeyedState {
       absl::MutexLock lock(&found_mutex);
       times.merge(own);
       found.entries += listed.summary.entries;
+      found.bytes += listed.summary.raw_bytes;
       found.last_run = std::max(found.last_run, listed.summary.run);
       return absl::OkStatus();
     }));

@@ -67,7 +67,9 @@ class KeyedState {
 
   // What the stored states tell about themselves.
   struct Found {
-    int64_t entries = 0;         // about: dead, foreign and overridden ones count
+    // About: dead, foreign and overridden entries count.
+    int64_t entries = 0;
+    int64_t bytes = 0;           // of their keys and values
     uint32_t last_run = 0;       // the largest number given to Append
     std::vector<int64_t> times;  // that have entries of this task's key groups, ascending
   };

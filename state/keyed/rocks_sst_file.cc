@@ -114,6 +114,7 @@ class RocksSstCursor : public SstCursor {
     SstSummary summary;
     const auto properties = reader_.GetTableProperties();
     summary.entries = static_cast<int64_t>(properties->num_entries);
+    summary.raw_bytes = static_cast<int64_t>(properties->raw_key_size + properties->raw_value_size);
     const auto run = properties->user_collected_properties.find(kRunProperty);
     if (run != properties->user_collected_properties.end()) {
       WEIR_CHECK(absl::SimpleAtoi(run->second, &summary.run), name_);
@@ -160,6 +161,7 @@ absl::StatusOr<SstSummary> WriteSst(const std::string& path, uint32_t run,
       summary.first_time = StateTimeOf(entry.key);
     }
     ++summary.entries;
+    summary.raw_bytes += static_cast<int64_t>(entry.key.size() + entry.value.size());
     summary.last_time = StateTimeOf(entry.key);
     return FromRocks(writer->Put(ToSlice(entry.key), ToSlice(entry.value)), what);
   };

@@ -21,7 +21,8 @@ namespace weir {
 // What a file holds.
 struct SstSummary {
   int64_t entries = 0;
-  int64_t size = 0;  // bytes
+  int64_t size = 0;       // bytes of the file
+  int64_t raw_bytes = 0;  // of keys and values, uncompressed
   int64_t first_time = 0, last_time = 0;
   uint32_t run = 0;
 };

@@ -472,6 +472,35 @@ TEST_F(WindowTest, StateBeyondTheMemoryGoesToDisk) {
   EXPECT_EQ(small.memory.used(), 0);
 }
 
+// A job stands still while state is loaded, so large keys count as well as their number.
+TEST_F(WindowTest, OnlySmallStateIsLoadedAtTheStart) {
+  World world{.memory = MemoryBudget(64 << 20)};  // of which loaded state may need a quarter
+  spec_ = TestSpec(kTumble);
+  source_ = world_.Start(MakePartialAggregate(PartialSpec(spec_)), {});
+  for (const auto& [key_bytes, loaded] : {std::pair(10, true), std::pair(10'000, false)}) {
+    SCOPED_TRACE(key_bytes);
+    owner_ = world.Start(MakeFinalAggregate(FinalSpec(spec_)), {});
+    std::vector<TestRow> rows;
+    for (int k = 0; k < 2'000; ++k) {
+      rows.push_back(Row(1, absl::StrCat(std::string(key_bytes, 'k'), k), k));
+    }
+    Send(rows);
+    TaskRestore restore;
+    restore.states = {Capture()};
+    owner_.reset();
+    owner_ = world.Start(MakeFinalAggregate(FinalSpec(spec_)), restore);
+    EXPECT_EQ(owner_->op->StateFootprint().keys, loaded ? 2'000 : 0);
+    rows.push_back(Row(2, "more", 1));
+    Send({rows.back()});
+    Drain();
+    result_ = Collected();
+    absl::Status fired =
+        Finish(owner_->op->OnWatermark(0, EventTime{10}, result_), *owner_->op, result_);
+    ASSERT_TRUE(fired.ok()) << fired;
+    EXPECT_EQ(Result(), Oracle(kTumble, rows, 10));
+  }
+}
+
 // What is on disk is read back damaged: never a wrong row.
 TEST_F(WindowTest, ADamagedFileEndsTheTask) {
   World small{.memory = MemoryBudget(3 << 20)};
