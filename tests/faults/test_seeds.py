@@ -5,7 +5,7 @@ import pytest
 from plan import expand
 
 # Chosen for what is in them; see `scripts/faults --from N --plan`.
-SEEDS = [59, 152, 182]
+SEEDS = [152, 182]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
