@@ -1,5 +1,7 @@
 #include "base/address.h"
 
+#include <arpa/inet.h>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/string_view.h"
@@ -29,6 +31,14 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   if (!absl::SimpleAtoi(AbslView(text.substr(colon + 1)), &port) || port < 0 || port > 65535)
     return BadAddress(text);
   return HostPort{std::string(host), port};
+}
+
+bool IsLoopback(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  // A name that merely begins like it ("127.evil.example") is looked up elsewhere.
+  in_addr address;
+  const std::string text(host);
+  return inet_pton(AF_INET, text.c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
 }
 
 std::string ToString(const HostPort& address) {

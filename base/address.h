@@ -22,6 +22,9 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 // The text that ParseHostPort reads back.
 std::string ToString(const HostPort& address);
 
+// Whether `host` names this machine only: localhost, 127.0.0.0/8, ::1.
+bool IsLoopback(std::string_view host);
+
 }  // namespace weir
 
 #endif  // WEIR_BASE_ADDRESS_H_

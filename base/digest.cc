@@ -35,4 +35,8 @@ std::string HmacSha256(std::string_view key, std::string_view bytes) {
   return digest;
 }
 
+bool EqualInConstantTime(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 }  // namespace weir

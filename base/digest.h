@@ -14,6 +14,9 @@ std::string Sha256Hex(std::string_view bytes);
 // 32 bytes; RFC 2104.
 std::string HmacSha256(std::string_view key, std::string_view bytes);
 
+// Takes as long whatever the bytes are; false for texts of different length.
+bool EqualInConstantTime(std::string_view a, std::string_view b);
+
 }  // namespace weir
 
 #endif  // WEIR_BASE_DIGEST_H_

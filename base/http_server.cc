@@ -26,9 +26,48 @@ void Reply(const HttpResponse& from, httplib::Response& to) {
   to.set_content(from.body, from.content_type.c_str());
 }
 
+// Gives the connection the files as they are now: rotation needs no thread, and no lock around the
+// context that all connections share.
+int UseFiles(SSL* ssl, void* argument) {
+  const TlsFiles& files = *static_cast<const TlsFiles*>(argument);
+  X509_STORE* authorities = X509_STORE_new();
+  const bool good = SSL_use_certificate_chain_file(ssl, files.cert.c_str()) == 1 &&
+                    SSL_use_PrivateKey_file(ssl, files.key.c_str(), SSL_FILETYPE_PEM) == 1 &&
+                    X509_STORE_load_file(authorities, files.ca.c_str()) == 1 &&
+                    SSL_set0_verify_cert_store(ssl, authorities) == 1;
+  if (!good) X509_STORE_free(authorities);
+  return good ? 1 : 0;
+}
+
+std::unique_ptr<httplib::Server> MakeServer(const TlsFiles* files) {
+  if (files == nullptr) return std::make_unique<httplib::Server>();
+  return std::make_unique<httplib::SSLServer>([files](SSL_CTX& context) {
+    SSL_CTX_set_min_proto_version(&context, TLS1_2_VERSION);
+    SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_cb(&context, UseFiles, const_cast<TlsFiles*>(files));
+    return true;
+  });
+}
+
+HttpCaller CallerOf(const httplib::Request& request) {
+  HttpCaller caller;
+  caller.authorization = request.get_header_value("Authorization");
+  if (request.ssl == nullptr) return caller;
+  X509* certificate = SSL_get1_peer_certificate(request.ssl);
+  caller.has_certificate =
+      certificate != nullptr && SSL_get_verify_result(request.ssl) == X509_V_OK;
+  X509_free(certificate);
+  return caller;
+}
+
 class LibraryHttpServer : public HttpServer {
  public:
-  explicit LibraryHttpServer(HttpRoutes routes) : routes_(std::move(routes)) {
+  LibraryHttpServer(HttpRoutes routes, const TlsFiles* tls)
+      : routes_(std::move(routes)),
+        tls_(tls == nullptr ? TlsFiles() : *tls),
+        library_(MakeServer(tls == nullptr ? nullptr : &tls_)),
+        server_(*library_) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_keep_alive_timeout(kKeepAliveSeconds);
     server_.set_payload_max_length(kRequestBytesMax);
@@ -70,15 +109,18 @@ class LibraryHttpServer : public HttpServer {
   }
 
   const std::string& address() const override { return address_; }
+  std::string url() const override {
+    return absl::StrCat(tls_.cert.empty() ? "http://" : "https://", address_);
+  }
 
  private:
   void AddRoutes() {
     server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
       Reply(HttpResponse{.body = "ok\n"}, response);
     });
-    Add("/metrics", routes_.metrics);
-    Add("/readyz", routes_.ready);
-    Add("/", routes_.index);
+    Add("/metrics", routes_.metrics, &routes_.admit);
+    Add("/readyz", routes_.ready, nullptr);
+    Add("/", routes_.index, &routes_.admit);
     server_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.body.empty()) return;
       response.set_content(absl::StrCat(response.status, " ", request.method, " ", request.path,
@@ -87,11 +129,18 @@ class LibraryHttpServer : public HttpServer {
     });
   }
 
-  void Add(const char* path, const std::function<HttpResponse()>& handler) {
+  void Add(const char* path, const std::function<HttpResponse()>& handler,
+           const std::function<absl::Status(const HttpCaller&)>* admit) {
     if (handler == nullptr) return;
-    server_.Get(path, [&handler](const httplib::Request&, httplib::Response& response) {
-      Reply(handler(), response);
-    });
+    server_.Get(
+        path, [&handler, admit](const httplib::Request& request, httplib::Response& response) {
+          const bool ask = admit != nullptr && *admit != nullptr;
+          const absl::Status admitted = ask ? (*admit)(CallerOf(request)) : absl::OkStatus();
+          if (admitted.ok()) return Reply(handler(), response);
+          Reply(HttpResponse{.status = absl::IsUnauthenticated(admitted) ? 401 : 403,
+                             .body = absl::StrCat(admitted.message(), "\n")},
+                response);
+        });
   }
 
   static absl::Status BindError(const HostPort& address, int error) {
@@ -107,7 +156,9 @@ class LibraryHttpServer : public HttpServer {
   }
 
   const HttpRoutes routes_;
-  httplib::Server server_;
+  const TlsFiles tls_;
+  const std::unique_ptr<httplib::Server> library_;
+  httplib::Server& server_;  // *library_
   std::string address_;
   std::thread thread_;
 };
@@ -115,9 +166,10 @@ class LibraryHttpServer : public HttpServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttpServer(const std::string& address,
-                                                            HttpRoutes routes) {
+                                                            HttpRoutes routes,
+                                                            const TlsFiles* tls) {
   WEIR_ASSIGN_OR_RETURN(const HostPort wanted, ParseHostPort(address));
-  auto server = std::make_unique<LibraryHttpServer>(std::move(routes));
+  auto server = std::make_unique<LibraryHttpServer>(std::move(routes), tls);
   WEIR_RETURN_IF_ERROR(server->Bind(wanted));
   server->Serve();
   return server;

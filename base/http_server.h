@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/certificate.h"
 
 namespace weir {
 
@@ -22,17 +23,30 @@ class HttpServer {
   virtual ~HttpServer() = default;
   // "127.0.0.1:7071", with the real port when 0 was asked for.
   virtual const std::string& address() const = 0;
+  // "http://127.0.0.1:7071", or https.
+  virtual std::string url() const = 0;
+};
+
+// What a request shows of who sent it.
+struct HttpCaller {
+  std::string authorization;     // the header, may be empty
+  bool has_certificate = false;  // of the authority that the server trusts
 };
 
 struct HttpRoutes {
   std::function<HttpResponse()> metrics;
   std::function<HttpResponse()> ready;  // 200 or 503 with the reason
   std::function<HttpResponse()> index;  // "/", may be empty
+  // Asked before all but /healthz and /readyz, which probes must reach: OK, or why not. Null = all.
+  std::function<absl::Status(const HttpCaller&)> admit;
 };
 
+// With `tls` it speaks HTTPS only; a client may show a certificate, and one of another authority
+// ends the connection. The files are read anew for each connection.
 // FAILED_PRECONDITION "address ... is in use ..." when the port is taken.
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttpServer(const std::string& address,
-                                                            HttpRoutes routes);
+                                                            HttpRoutes routes,
+                                                            const TlsFiles* tls = nullptr);
 
 }  // namespace weir
 
