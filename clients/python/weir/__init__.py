@@ -7,6 +7,7 @@
         job = client.wait(job.id, timeout=60)
 """
 
+from weir._link import Tls
 from weir._version import VERSION as __version__
 from weir.client import Client
 from weir.errors import (
@@ -19,8 +20,10 @@ from weir.errors import (
     JobNotRunningError,
     NameInvalidError,
     NameTakenError,
+    NotAuthenticatedError,
     NotEnoughSlotsError,
     NotLeaderError,
+    NotPermittedError,
     NotYetSupportedError,
     RequestInvalidError,
     RescaleUnderWayError,
@@ -56,8 +59,10 @@ __all__ = [
     "JobState",
     "NameInvalidError",
     "NameTakenError",
+    "NotAuthenticatedError",
     "NotEnoughSlotsError",
     "NotLeaderError",
+    "NotPermittedError",
     "NotYetSupportedError",
     "RequestInvalidError",
     "RescaleUnderWayError",
@@ -71,6 +76,7 @@ __all__ = [
     "TableOfAnotherJobError",
     "TableRefusedError",
     "TableTakenError",
+    "Tls",
     "TopicNotFoundError",
     "WaitTimeoutError",
     "WeirError",

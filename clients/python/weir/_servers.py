@@ -9,6 +9,7 @@ import typing
 import grpc
 
 from weir import errors
+from weir._link import Link
 from weir._stubs import job_pb2_grpc
 
 # A call whose connection breaks is tried again that often.
@@ -17,14 +18,12 @@ _PAUSE_S = 0.25
 # While a coordinator stands by, another one leads or is about to.
 _TAKEOVER_MAX_S = 15.0
 _SERVERS_MAX = 16
-_OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.initial_reconnect_backoff_ms", 250),
-            ("grpc.max_reconnect_backoff_ms", 500), ("grpc.min_reconnect_backoff_ms", 5000)]
 
 
 class Server:
-    def __init__(self, address: str):
+    def __init__(self, address: str, link: Link):
         self.address = address
-        self.channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self.channel = link.channel(address)
         self.jobs = job_pb2_grpc.JobServiceStub(self.channel)
         self.cluster = job_pb2_grpc.ClusterServiceStub(self.channel)
 
@@ -32,15 +31,20 @@ class Server:
 class Servers:
     """The cluster's coordinators, the one that answered last first. Thread-safe."""
 
-    def __init__(self, addresses: str):
+    def __init__(self, addresses: str, link: Link):
         """`addresses`: "host:port[,host:port...]"."""
         names = [name.strip() for name in addresses.split(",")]
         for name in names:
             _, colon, port = name.rpartition(":")
             if not colon or not port.isdigit():
                 raise ValueError(f"coordinator {name!r} is not an address; accepted is HOST:PORT[,HOST:PORT...]")
+        for name in names:
+            if not link.allows(name):
+                raise ValueError(f"coordinator {name!r} is beyond this machine, where plaintext could be read and forged: "
+                                 "give tls=, or allow it with insecure=True")
         self._lock = threading.Lock()
-        self._servers = [Server(name) for name in names]
+        self._link = link
+        self._servers = [Server(name, link) for name in names]
 
     @property
     def addresses(self) -> str:
@@ -110,7 +114,7 @@ class Servers:
     def _learn(self, address: str) -> None:
         with self._lock:
             known = next((s for s in self._servers if s.address == address), None)
-            if known is None and len(self._servers) < _SERVERS_MAX:
-                self._servers.insert(0, Server(address))
+            if known is None and len(self._servers) < _SERVERS_MAX and self._link.allows(address):
+                self._servers.insert(0, Server(address, self._link))
             elif known is not None:
                 self._servers.sort(key=lambda server: server.address != address)

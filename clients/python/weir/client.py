@@ -10,6 +10,7 @@ import uuid
 import grpc
 
 from weir import errors, model
+from weir._link import Link, Tls
 from weir._servers import Server, Servers
 from weir._stubs import job_pb2
 
@@ -31,9 +32,16 @@ class Client:
     `timeout` is seconds.
     """
 
-    def __init__(self, coordinator: str | None = None, *, timeout: float = 60.0):
-        """`coordinator` is "host:port[,host:port...]" (default: WEIR_COORDINATOR, else 127.0.0.1:7070)."""
-        self._servers = Servers(coordinator or os.environ.get("WEIR_COORDINATOR") or DEFAULT_COORDINATOR)
+    def __init__(self, coordinator: str | None = None, *, timeout: float = 60.0, tls: Tls | None = None,
+                 token: str | None = None, insecure: bool | None = None):
+        """`coordinator` is "host:port[,host:port...]" (default: WEIR_COORDINATOR, else 127.0.0.1:7070).
+
+        `tls` are the files of mutual TLS (default: WEIR_TLS_CERT, WEIR_TLS_KEY and WEIR_TLS_CA; read now, so make a
+        new client after they were replaced). `token` goes with every call (default: WEIR_TOKEN). Without `tls` a
+        coordinator beyond this machine is refused, unless `insecure` (default: WEIR_INSECURE).
+        """
+        self._servers = Servers(coordinator or os.environ.get("WEIR_COORDINATOR") or DEFAULT_COORDINATOR,
+                                Link(tls, token, insecure))
         self._timeout = timeout
 
     def __enter__(self) -> Client:

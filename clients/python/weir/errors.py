@@ -135,6 +135,18 @@ class NotYetSupportedError(WeirError):
     reason = "NOT_YET_SUPPORTED"
 
 
+class NotAuthenticatedError(WeirError):
+    """The cluster asks for a token, or doesn't know this one."""
+
+    reason = "NOT_AUTHENTICATED"
+
+
+class NotPermittedError(WeirError):
+    """The token's role, or the certificate, doesn't allow that call."""
+
+    reason = "NOT_PERMITTED"
+
+
 class ShuttingDownError(WeirError):
     reason = "SHUTTING_DOWN"
 
@@ -180,7 +192,8 @@ _MADE_BY_THE_API = {
     for cls in (ScriptInvalidError, NameInvalidError, NameTakenError, JobNotFoundError, JobEndedError,
                 SavepointNotFoundError, JobNotRunningError, TopicNotFoundError, BrokersUnreachableError, TableRefusedError,
                 TableTakenError, TableOfAnotherJobError, TableAheadError, FromRefusedError, RequestInvalidError, StorageUnavailableError,
-                NotYetSupportedError, ShuttingDownError, RescaleUnderWayError, NotEnoughSlotsError,
+                NotYetSupportedError, NotAuthenticatedError, NotPermittedError, ShuttingDownError, RescaleUnderWayError,
+                NotEnoughSlotsError,
                 WorkerNotFoundError, WorkerLostError, NotLeaderError)
 }
 
