@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/transport.h"
 
 namespace grpc {
 class ClientContext;
@@ -54,8 +55,11 @@ using Deadline = std::chrono::system_clock::time_point;
 // UNAVAILABLE that a coordinator sent.
 class ApiClient {
  public:
-  // INVALID_ARGUMENT when `addresses` ("host:port[,host:port...]") can't be read. Connects later.
-  static absl::StatusOr<std::unique_ptr<ApiClient>> Make(const std::string& addresses);
+  // `token` goes with every call unless it is empty. INVALID_ARGUMENT when `addresses`
+  // ("host:port[,host:port...]") can't be read or `transport` doesn't allow them. Connects later.
+  static absl::StatusOr<std::unique_ptr<ApiClient>> Make(
+      const std::string& addresses, SharedTransport transport = PlainTransport(),
+      std::string token = "");
   ~ApiClient();
 
   absl::StatusOr<v1::Job> Submit(const v1::SubmitRequest& request);
@@ -83,14 +87,17 @@ class ApiClient {
 
  private:
   struct Server;
-  explicit ApiClient(std::vector<std::unique_ptr<Server>> servers);
+  ApiClient(SharedTransport transport, std::string token);
   template <class Response, class Call>
   absl::StatusOr<Response> Unary(Deadline deadline, Call call);
-  static std::unique_ptr<Server> MakeServer(const std::string& address);
+  std::unique_ptr<Server> MakeServer(const std::string& address) const;
+  void Prepare(Deadline deadline, grpc::ClientContext* context) const;
   // Runs `attempt` against the addresses in turn until the leader is reached.
   absl::Status Reach(Deadline deadline, const std::function<absl::Status(Server&)>& attempt);
   void AskNext(size_t i, const std::string& leader);
 
+  const SharedTransport transport_;
+  const std::string token_;
   std::vector<std::unique_ptr<Server>> servers_;  // the last one that answered first
 };
 

@@ -112,20 +112,22 @@ bool IsUnreachable(const absl::Status& status) {
   return status.GetPayload(kUnreachablePayload).has_value() || IsBroken(status);
 }
 
-std::unique_ptr<ApiClient::Server> ApiClient::MakeServer(const std::string& address) {
+std::unique_ptr<ApiClient::Server> ApiClient::MakeServer(const std::string& address) const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a cluster is not the web
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(kPause.count()));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(2 * kPause.count()));
-  const auto channel =
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  const auto credentials = transport_->ForChannel(Identity::kCoordinator, &arguments);
+  const auto channel = grpc::CreateCustomChannel(address, credentials, arguments);
   return std::make_unique<Server>(
       Server{address, v1::JobService::NewStub(channel), v1::ClusterService::NewStub(channel)});
 }
 
-absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& addresses) {
-  std::vector<std::unique_ptr<Server>> servers;
+absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& addresses,
+                                                           SharedTransport transport,
+                                                           std::string token) {
+  std::unique_ptr<ApiClient> client(new ApiClient(std::move(transport), std::move(token)));
   for (const absl::string_view piece : absl::StrSplit(addresses, ',')) {
     const std::string address(absl::StripAsciiWhitespace(piece));
     const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
@@ -134,12 +136,19 @@ absl::StatusOr<std::unique_ptr<ApiClient>> ApiClient::Make(const std::string& ad
                                                      "' is not an address; accepted is "
                                                      "HOST:PORT[,HOST:PORT...], such as "
                                                      "127.0.0.1:7070"));
-    servers.push_back(MakeServer(address));
+    WEIR_RETURN_IF_ERROR(client->transport_->Allows("--coordinator", address));
+    client->servers_.push_back(client->MakeServer(address));
   }
-  return std::unique_ptr<ApiClient>(new ApiClient(std::move(servers)));
+  return client;
 }
 
-ApiClient::ApiClient(std::vector<std::unique_ptr<Server>> servers) : servers_(std::move(servers)) {}
+ApiClient::ApiClient(SharedTransport transport, std::string token)
+    : transport_(std::move(transport)), token_(std::move(token)) {}
+
+void ApiClient::Prepare(Deadline deadline, grpc::ClientContext* context) const {
+  context->set_deadline(deadline);
+  if (!token_.empty()) context->AddMetadata("authorization", absl::StrCat("Bearer ", token_));
+}
 
 ApiClient::~ApiClient() = default;
 
@@ -149,7 +158,7 @@ void ApiClient::AskNext(size_t i, const std::string& leader) {
   auto known = std::find_if(servers_.begin(), servers_.end(),
                             [&](const auto& server) { return server->address == leader; });
   if (known == servers_.end()) {
-    if (servers_.size() >= kServersMax) return;
+    if (servers_.size() >= kServersMax || !transport_->Allows("leader", leader).ok()) return;
     servers_.insert(servers_.begin() + static_cast<ptrdiff_t>(i) + 1, MakeServer(leader));
   } else if (known > servers_.begin() + static_cast<ptrdiff_t>(i)) {
     std::rotate(servers_.begin() + static_cast<ptrdiff_t>(i) + 1, known, known + 1);
@@ -201,7 +210,7 @@ absl::StatusOr<Response> ApiClient::Unary(Deadline deadline, Call call) {
   Response response;
   WEIR_RETURN_IF_ERROR(Reach(deadline, [&](Server& server) {
     grpc::ClientContext context;
-    context.set_deadline(deadline);
+    Prepare(deadline, &context);
     return ToStatus(call(server, &context, &response));
   }));
   return response;
@@ -297,7 +306,7 @@ absl::Status ApiClient::Watch(const v1::WatchRequest& request, Deadline deadline
                               const std::function<bool(const v1::Job&)>& on_job) {
   return Reach(deadline, [&](Server& server) {
     grpc::ClientContext context;
-    context.set_deadline(deadline);
+    Prepare(deadline, &context);
     const auto stream = server.jobs->Watch(&context, request);
     v1::Job job;
     while (stream->Read(&job)) {

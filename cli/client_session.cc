@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "base/duration.h"
+#include "base/status_macros.h"
 #include "cli/api_client.h"
 #include "cli/exit_code.h"
 
@@ -36,6 +37,16 @@ void ClientSession::PrintJson(const nlohmann::ordered_json& json) const {
   out() << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
+namespace {
+
+absl::StatusOr<std::unique_ptr<ApiClient>> Connect(const ClientFlags& flags) {
+  WEIR_ASSIGN_OR_RETURN(SharedTransport transport, OpenTransport(flags.link, {Identity::kClient}));
+  WEIR_ASSIGN_OR_RETURN(std::string token, ReadToken(flags.token_file));
+  return ApiClient::Make(flags.coordinator, std::move(transport), std::move(token));
+}
+
+}  // namespace
+
 int RunWithApi(const ClientFlags& flags, const Console& console,
                const std::function<absl::StatusOr<int>(ClientSession&)>& command) {
   const auto fail = [&](const absl::Status& status) {
@@ -43,7 +54,7 @@ int RunWithApi(const ClientFlags& flags, const Console& console,
     const bool is_usage = status.GetPayload(kUsagePayload).has_value();
     return is_usage ? kExitUsage : ExitCodeOf(status.code(), ReasonOf(status));
   };
-  absl::StatusOr<std::unique_ptr<ApiClient>> api = ApiClient::Make(flags.coordinator);
+  absl::StatusOr<std::unique_ptr<ApiClient>> api = Connect(flags);
   if (!api.ok()) {
     fail(api.status());
     return kExitUsage;

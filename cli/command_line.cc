@@ -90,6 +90,10 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Console& con
                  "Where the cluster's API is, HOST:PORT[,HOST:PORT...]")
       ->envname("WEIR_COORDINATOR")
       ->capture_default_str();
+  AddLinkFlags(app, &flags.link);
+  app.add_option("--token-file", flags.token_file,
+                 "File whose first line is the client's token (or set WEIR_TOKEN to the token)")
+      ->envname("WEIR_TOKEN_FILE");
   app.add_option("-o,--output", flags.output, "How to print data")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();

@@ -6,6 +6,8 @@
 #include <ostream>
 #include <string>
 
+#include "cli/link_flags.h"
+
 namespace weir {
 
 // Data goes to `out`, messages for people to `err`. Streams outlive the command.
@@ -22,6 +24,8 @@ inline constexpr char kDefaultCoordinator[] = "127.0.0.1:7070";
 struct ClientFlags {
   std::string coordinator = kDefaultCoordinator;  // "host:port[,host:port...]"
   std::string output = "table";                   // or "json"
+  std::string token_file;                         // may be empty
+  LinkFlags link;
   bool json() const { return output == "json"; }
 };
 

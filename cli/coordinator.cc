@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "cli/link_flags.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 
@@ -23,9 +24,10 @@ struct CoordinatorFlags {
   std::string http = "127.0.0.1:7071";
   std::string data;
   std::string advertise;
+  std::string tokens;
 };
 
-absl::Status Serve(const CoordinatorFlags& flags) {
+absl::Status Serve(const CoordinatorFlags& flags, const LinkFlags& link) {
   HoldSignals();
   WEIR_RETURN_IF_ERROR(CheckAdvertise(flags.advertise));
   std::unique_ptr<Metrics> metrics = MakeMetrics();
@@ -38,14 +40,18 @@ absl::Status Serve(const CoordinatorFlags& flags) {
   options.http_address_for_status = flags.http;
   options.data_uri = DataUri(flags.data);
   options.advertise = flags.advertise;
+  WEIR_ASSIGN_OR_RETURN(options.transport, OpenTransport(link, {Identity::kCoordinator}));
+  options.tokens_file = flags.tokens;
   options.base_directory = std::filesystem::current_path().string();
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
                         StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
-                        ServeHttp(flags.http, metrics.get(), [&] { return coordinator->Ready(); }));
+                        ServeHttp(
+                            flags.http, *options.transport, metrics.get(),
+                            [&] { return coordinator->Ready(); }, LookCheck(*coordinator)));
   std::cout << "weir coordinator " << Version() << "\n  address  " << coordinator->address()
-            << "\n  metrics  http://" << http->address() << "/metrics\n  data     "
-            << options.data_uri << std::endl;
+            << "\n  metrics  " << http->url() << "/metrics\n  data     " << options.data_uri
+            << std::endl;
   return AwaitEnd([] { return absl::OkStatus(); });
 }
 
@@ -67,8 +73,10 @@ void AddCoordinatorCommand(CLI::App& app, int* exit_code) {
       ->required();
   command->add_option("--advertise", flags->advertise, "Address that others reach this one by")
       ->envname("WEIR_ADVERTISE");
-  command->callback([flags, exit_code] {
-    const absl::Status status = Serve(*flags);
+  AddTokensFlag(*command, &flags->tokens);
+  command->footer(kLinkHelp);
+  command->callback([flags, command, exit_code] {
+    const absl::Status status = Serve(*flags, LinkFlagsOf(*command));
     *exit_code = status.ok() ? 0 : Fail("coordinator", status);
   });
 }

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "cli/link_flags.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 #include "coordinator/coordinator.h"
@@ -30,6 +31,7 @@ struct DevFlags {
   std::string memory;
   std::string cache;
   bool kafka = false;
+  std::string tokens;
 };
 
 std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
@@ -39,7 +41,7 @@ std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
 }
 
 // Coordinator and worker in one process, until a signal comes.
-absl::Status Serve(const DevFlags& flags) {
+absl::Status Serve(const DevFlags& flags, const LinkFlags& link) {
   HoldSignals();
   const MachineLimits machine = ReadMachineLimits();
   BoundMemory(machine);
@@ -47,6 +49,10 @@ absl::Status Serve(const DevFlags& flags) {
                         MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
   const std::string data = DataUri(flags.data);
   std::unique_ptr<Metrics> metrics = MakeMetrics();
+
+  // Both in one process: its certificate says both.
+  WEIR_ASSIGN_OR_RETURN(const SharedTransport transport,
+                        OpenTransport(link, {Identity::kCoordinator, Identity::kWorker}));
 
   std::unique_ptr<DevBroker> broker;
   if (flags.kafka) {
@@ -57,6 +63,8 @@ absl::Status Serve(const DevFlags& flags) {
   coordinator_options.listen = flags.listen;
   coordinator_options.http_address_for_status = flags.http;
   coordinator_options.data_uri = data;
+  coordinator_options.transport = transport;
+  coordinator_options.tokens_file = flags.tokens;
   coordinator_options.base_directory = std::filesystem::current_path().string();
   WEIR_ASSIGN_OR_RETURN(
       std::unique_ptr<Coordinator> coordinator,
@@ -75,17 +83,20 @@ absl::Status Serve(const DevFlags& flags) {
   worker_options.cache_directory = CacheDirectory(flags, data);
   worker_options.dev_brokers = broker == nullptr ? "" : broker->brokers();
   worker_options.version = Version();
+  worker_options.transport = transport;
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
                         StartWorker(worker_options, SystemClock(), SystemRandom(), metrics.get()));
 
-  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http, ServeHttp(flags.http, metrics.get(), [&] {
-                          return worker->registered()
-                                     ? absl::OkStatus()
-                                     : absl::UnavailableError("the worker is not registered yet");
-                        }));
+  const auto ready = [&] {
+    return worker->registered() ? absl::OkStatus()
+                                : absl::UnavailableError("the worker is not registered yet");
+  };
+  WEIR_ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpServer> http,
+      ServeHttp(flags.http, *transport, metrics.get(), ready, LookCheck(*coordinator)));
 
   std::cout << "weir dev " << Version() << "\n  coordinator  " << coordinator->address()
-            << "\n  metrics      http://" << http->address() << "/metrics\n  data         " << data
+            << "\n  metrics      " << http->url() << "/metrics\n  data         " << data
             << "\n  slots        " << worker_options.slots << std::endl;
   if (broker != nullptr) {
     std::cout << "  kafka        " << broker->brokers() << "  (brokers = 'dev' in SQL)"
@@ -114,8 +125,10 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
   dev->add_flag("--kafka", flags->kafka,
                 "Also start an in-process Kafka broker for trying things out; brokers = 'dev' "
                 "means it. It keeps 5 MiB a partition and drops older records silently");
-  dev->callback([flags, exit_code] {
-    const absl::Status status = Serve(*flags);
+  AddTokensFlag(*dev, &flags->tokens);
+  dev->footer(kLinkHelp);
+  dev->callback([flags, dev, exit_code] {
+    const absl::Status status = Serve(*flags, LinkFlagsOf(*dev));
     *exit_code = status.ok() ? 0 : Fail("dev", status);
   });
 }

@@ -1,5 +1,8 @@
 #include "cli/serving.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -15,6 +18,9 @@
 #include "base/http_server.h"
 #include "base/machine.h"
 #include "base/metrics.h"
+#include "base/status_macros.h"
+#include "base/transport.h"
+#include "coordinator/coordinator.h"
 
 namespace weir {
 namespace {
@@ -68,6 +74,14 @@ std::string DataUri(const std::string& flag) {
   return std::filesystem::absolute(flag).lexically_normal().string();
 }
 
+void AddTokensFlag(CLI::App& command, std::string* tokens) {
+  command
+      .add_option("--tokens", *tokens,
+                  "File of who may call the API: lines `name role sha256`, role viewer, operator "
+                  "or admin (default: everybody who connects)")
+      ->envname("WEIR_TOKENS");
+}
+
 void BoundMemory(const MachineLimits& machine) {
   // Arrow reads it at its first allocation. Its mimalloc keeps 140 MiB more of what was freed under
   // the same load, and is no faster here (measured, docs/memory.md).
@@ -84,8 +98,18 @@ absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise) {
   return *bytes;
 }
 
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address, Metrics* metrics,
-                                                      std::function<absl::Status()> ready) {
+ViewerCheck LookCheck(const Coordinator& coordinator) {
+  if (!coordinator.has_tokens()) return nullptr;
+  return [&coordinator](const std::string& authorization) {
+    return coordinator.MayLook(authorization);
+  };
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address,
+                                                      const Transport& transport, Metrics* metrics,
+                                                      std::function<absl::Status()> ready,
+                                                      ViewerCheck may_look) {
+  WEIR_RETURN_IF_ERROR(transport.Allows("--http", address));
   HttpRoutes routes;
   routes.metrics = [metrics] {
     return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics->Serialize()};
@@ -95,7 +119,13 @@ absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address
     if (status.ok()) return HttpResponse{200, "text/plain; charset=utf-8", "ready\n"};
     return HttpResponse{503, "text/plain; charset=utf-8", absl::StrCat(status.message(), "\n")};
   };
-  return StartHttpServer(address, std::move(routes));
+  routes.admit = [may_look = std::move(may_look),
+                  tls = transport.tls()](const HttpCaller& caller) -> absl::Status {
+    if (may_look != nullptr) return may_look(caller.authorization);
+    if (!tls || caller.has_certificate) return absl::OkStatus();
+    return absl::UnauthenticatedError("show a certificate of this cluster's authority");
+  };
+  return StartHttpServer(address, std::move(routes), transport.files());
 }
 
 }  // namespace weir

@@ -10,10 +10,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+namespace CLI {
+class App;
+}
+
 namespace weir {
 
+class Coordinator;
 class HttpServer;
 class Metrics;
+class Transport;
 struct MachineLimits;
 
 // SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
@@ -33,15 +39,30 @@ absl::Status CheckAdvertise(const std::string& flag);
 // The blob store that --data means: a URI as it is, else an absolute path.
 std::string DataUri(const std::string& flag);
 
+// Who may call: a flag of every command that serves the API.
+void AddTokensFlag(CLI::App& command, std::string* tokens);
+
+inline constexpr char kLinkHelp[] =
+    "--tls-cert, --tls-key, --tls-ca and --insecure of `weir --help` hold here too.";
+
 // Sets the allocators up for a process whose resident set is bounded; before any thread starts.
 void BoundMemory(const MachineLimits& machine);
 
 // Bytes of `flag`'s text, or `otherwise` when it is empty.
 absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise);
 
-// /metrics of `metrics`, /readyz by `ready`.
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address, Metrics* metrics,
-                                                      std::function<absl::Status()> ready);
+// Whether the holder of an Authorization header may look; OK or UNAUTHENTICATED.
+using ViewerCheck = std::function<absl::Status(const std::string& authorization)>;
+
+// By the tokens that callers of `coordinator` need; null when they need none.
+ViewerCheck LookCheck(const Coordinator& coordinator);
+
+// /metrics of `metrics`, /readyz by `ready`; beyond this machine only as `transport` allows it.
+// With TLS it is HTTPS, and /metrics asks for a certificate unless `may_look` decides.
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address,
+                                                      const Transport& transport, Metrics* metrics,
+                                                      std::function<absl::Status()> ready,
+                                                      ViewerCheck may_look = nullptr);
 
 }  // namespace weir
 

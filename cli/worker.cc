@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "cli/link_flags.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
 
@@ -57,7 +58,8 @@ absl::StatusOr<int64_t> DrainTimeout(const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("--drain-timeout: ", parsed.status().message()));
 }
 
-absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
+absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators,
+                   const LinkFlags& link) {
   HoldSignals();
   if (flags.cache.empty()) {
     return absl::InvalidArgumentError("--cache is required: a directory for disposable files");
@@ -72,6 +74,10 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   if (options.coordinators.empty()) {
     return absl::InvalidArgumentError("--coordinator names no address; give host:port");
   }
+  WEIR_ASSIGN_OR_RETURN(options.transport, OpenTransport(link, {Identity::kWorker}));
+  for (const std::string& address : options.coordinators) {
+    WEIR_RETURN_IF_ERROR(options.transport->Allows("--coordinator", address));
+  }
   options.listen = flags.listen;
   options.advertise = flags.advertise;
   options.slots = flags.slots > 0 ? flags.slots : DefaultSlots(machine);
@@ -82,14 +88,15 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators) {
   if (const char* file = std::getenv("WEIR_TEST_PAUSE_FILE")) options.pause_file = file;
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
                         StartWorker(options, SystemClock(), SystemRandom(), metrics.get()));
-  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http, ServeHttp(flags.http, metrics.get(), [&] {
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
+                        ServeHttp(flags.http, *options.transport, metrics.get(), [&] {
                           return worker->registered()
                                      ? absl::OkStatus()
                                      : absl::UnavailableError("not registered with a coordinator");
                         }));
   std::cout << "weir worker " << Version() << "\n  exchange     " << worker->address()
-            << "\n  metrics      http://" << http->address() << "/metrics\n  coordinator  "
-            << coordinators << "\n  slots        " << options.slots << std::endl;
+            << "\n  metrics      " << http->url() << "/metrics\n  coordinator  " << coordinators
+            << "\n  slots        " << options.slots << std::endl;
   WEIR_RETURN_IF_ERROR(AwaitEnd([&] { return worker->failure(); }));
   Leave(*worker, drain_timeout_us);
   return absl::OkStatus();
@@ -119,10 +126,12 @@ void AddWorkerFlags(CLI::App& worker, int* exit_code) {
                   "After SIGTERM: how long tasks may take to move to other workers")
       ->envname("WEIR_DRAIN_TIMEOUT")
       ->capture_default_str();
+  worker.footer(kLinkHelp);
   worker.callback([&worker, flags, exit_code] {
     if (!worker.get_subcommands().empty()) return;  // `weir worker list` and the like
     const absl::Status status =
-        Serve(*flags, worker.get_parent()->get_option("--coordinator")->as<std::string>());
+        Serve(*flags, worker.get_parent()->get_option("--coordinator")->as<std::string>(),
+              LinkFlagsOf(worker));
     *exit_code = status.ok() ? 0 : Fail("worker", status);
   });
 }

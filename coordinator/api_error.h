@@ -33,6 +33,8 @@ inline constexpr char kReasonStorage[] = "STORAGE_UNAVAILABLE";
 inline constexpr char kReasonLater[] = "NOT_YET_SUPPORTED";
 inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";
 inline constexpr char kReasonNotLeader[] = "NOT_LEADER";
+inline constexpr char kReasonNotAuthenticated[] = "NOT_AUTHENTICATED";
+inline constexpr char kReasonNotPermitted[] = "NOT_PERMITTED";
 
 // `field` of the request that is wrong; empty = none.
 absl::Status ApiError(absl::StatusCode code, std::string_view reason, std::string_view message,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/string_view.h"
 #include "coordinator/api_error.h"
+#include "coordinator/gate.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -234,6 +236,19 @@ Cluster::Done<JobView> FinishingJob(grpc::ServerUnaryReactor* reactor, v1::Job* 
   });
 }
 
+// Writes the audit line, then `done`.
+template <class T>
+Cluster::Done<T> Audited(AuditEntry entry, Cluster::Done<T> done) {
+  return [entry = std::move(entry), done = std::move(done)](absl::StatusOr<T> answer) {
+    if constexpr (std::is_same_v<T, JobView>) {
+      entry.Write(answer.status(), answer.ok() ? answer->id : "");
+    } else {
+      entry.Write(answer.status());
+    }
+    done(std::move(answer));
+  };
+}
+
 Cluster::Done<CheckpointView> FinishingCheckpoint(grpc::ServerUnaryReactor* reactor,
                                                   v1::Checkpoint* response) {
   return Finishing<CheckpointView>(
@@ -334,13 +349,21 @@ void Watch::Advance() {
   }
 }
 
+// A stream that ends before it begins.
+class RefusingWatch : public grpc::ServerWriteReactor<v1::Job> {
+ public:
+  explicit RefusingWatch(const absl::Status& why) { Finish(ToGrpc(why)); }
+  void OnDone() override { delete this; }
+};
+
 // ---- The services
 
 class JobServiceImpl : public v1::JobService::CallbackService {
  public:
-  JobServiceImpl(Cluster* cluster, IoPool* pool, CompileJob compile, ExplainJob explain)
+  JobServiceImpl(Cluster* cluster, IoPool* pool, Gate* gate, CompileJob compile, ExplainJob explain)
       : cluster_(cluster),
         pool_(pool),
+        gate_(gate),
         compile_(std::move(compile)),
         explain_(std::move(explain)) {}
 
@@ -348,6 +371,10 @@ class JobServiceImpl : public v1::JobService::CallbackService {
   using Reactor = grpc::ServerUnaryReactor;
 
   Reactor* Submit(Context* context, const v1::SubmitRequest* request, v1::Job* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, request->validate_only() ? "Validate" : "Submit",
+                           Role::kOperator, request->name());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     SubmitArgs args;
     args.script = request->script();
     args.name = request->name();
@@ -364,11 +391,13 @@ class JobServiceImpl : public v1::JobService::CallbackService {
                              "from_epoch and restore_tables go with from_job", "from_job"));
     }
     Reactor* reactor = context->DefaultReactor();
-    cluster_->Submit(std::move(args), FinishingJob(reactor, response));
+    cluster_->Submit(std::move(args), Audited<JobView>(*admitted, FinishingJob(reactor, response)));
     return reactor;
   }
 
   Reactor* Get(Context* context, const v1::GetJobRequest* request, v1::Job* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "Get", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
     cluster_->Get(request->job(), FinishingJob(reactor, response, /*with_script=*/true));
     return reactor;
@@ -376,6 +405,8 @@ class JobServiceImpl : public v1::JobService::CallbackService {
 
   Reactor* List(Context* context, const v1::ListJobsRequest* request,
                 v1::ListJobsResponse* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "List", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     if (request->page_size() < 0) {
       return Answer(context, ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
                                       "page_size is negative", "page_size"));
@@ -390,24 +421,37 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     return reactor;
   }
 
-  grpc::ServerWriteReactor<v1::Job>* Watch(Context*, const v1::WatchRequest* request) override {
+  grpc::ServerWriteReactor<v1::Job>* Watch(Context* context,
+                                           const v1::WatchRequest* request) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "Watch", Role::kViewer);
+    if (!admitted.ok()) return new RefusingWatch(admitted.status());
     return new WatchReactor(cluster_, request->job());
   }
 
   Reactor* Stop(Context* context, const v1::StopRequest* request, v1::Job* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "Stop", Role::kOperator, request->job());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
-    cluster_->Stop(request->job(), WaitUntil(*context), FinishingJob(reactor, response));
+    cluster_->Stop(request->job(), WaitUntil(*context),
+                   Audited<JobView>(*admitted, FinishingJob(reactor, response)));
     return reactor;
   }
 
   Reactor* Cancel(Context* context, const v1::CancelRequest* request, v1::Job* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "Cancel", Role::kOperator, request->job());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
-    cluster_->Cancel(request->job(), WaitUntil(*context), FinishingJob(reactor, response));
+    cluster_->Cancel(request->job(), WaitUntil(*context),
+                     Audited<JobView>(*admitted, FinishingJob(reactor, response)));
     return reactor;
   }
 
   Reactor* Explain(Context* context, const v1::ExplainRequest* request,
                    v1::ExplainResponse* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "Explain", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
     auto done = Finishing<Plan>(
         reactor, response,
@@ -430,6 +474,9 @@ class JobServiceImpl : public v1::JobService::CallbackService {
 
   Reactor* ListCheckpoints(Context* context, const v1::ListCheckpointsRequest* request,
                            v1::ListCheckpointsResponse* response) override {
+    const absl::StatusOr<Caller> admitted =
+        gate_->Admit(*context, "ListCheckpoints", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
     cluster_->ListCheckpoints(request->job(), Finishing<std::vector<CheckpointView>>(
                                                   reactor, response,
@@ -443,43 +490,57 @@ class JobServiceImpl : public v1::JobService::CallbackService {
 
   Reactor* TriggerCheckpoint(Context* context, const v1::TriggerCheckpointRequest* request,
                              v1::Checkpoint* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "TriggerCheckpoint", Role::kOperator, request->job());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
-    cluster_->TriggerCheckpoint(request->job(), request->savepoint(), WaitUntil(*context),
-                                FinishingCheckpoint(reactor, response));
+    cluster_->TriggerCheckpoint(
+        request->job(), request->savepoint(), WaitUntil(*context),
+        Audited<CheckpointView>(*admitted, FinishingCheckpoint(reactor, response)));
     return reactor;
   }
 
   Reactor* DropSavepoint(Context* context, const v1::DropSavepointRequest* request,
                          v1::Checkpoint* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "DropSavepoint", Role::kOperator, request->job());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
-    cluster_->DropSavepoint(request->job(), Epoch(request->epoch()), WaitUntil(*context),
-                            FinishingCheckpoint(reactor, response));
+    cluster_->DropSavepoint(
+        request->job(), Epoch(request->epoch()), WaitUntil(*context),
+        Audited<CheckpointView>(*admitted, FinishingCheckpoint(reactor, response)));
     return reactor;
   }
 
   Reactor* Rescale(Context* context, const v1::RescaleRequest* request,
                    v1::Job* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "Rescale", Role::kOperator, request->job());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     Reactor* reactor = context->DefaultReactor();
     cluster_->Rescale(request->job(), request->parallelism(), WaitUntil(*context),
-                      FinishingJob(reactor, response));
+                      Audited<JobView>(*admitted, FinishingJob(reactor, response)));
     return reactor;
   }
 
  private:
   Cluster* const cluster_;
   IoPool* const pool_;
+  Gate* const gate_;
   const CompileJob compile_;
   const ExplainJob explain_;
 };
 
 class ClusterServiceImpl : public v1::ClusterService::CallbackService {
  public:
-  ClusterServiceImpl(Cluster* cluster, std::string version)
-      : cluster_(cluster), version_(std::move(version)) {}
+  ClusterServiceImpl(Cluster* cluster, Gate* gate, std::string version)
+      : cluster_(cluster), gate_(gate), version_(std::move(version)) {}
 
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const v1::GetStatusRequest*,
                                       v1::ClusterStatus* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "GetStatus", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     cluster_->GetStatus(Finishing<ClusterSummary>(
         reactor, response, [this](const ClusterSummary& summary, v1::ClusterStatus* out) {
@@ -500,6 +561,8 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
                                         const v1::ListWorkersRequest*,
                                         v1::ListWorkersResponse* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "ListWorkers", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     cluster_->ListWorkers(Finishing<std::vector<WorkerSummary>>(
         reactor, response,
@@ -512,29 +575,36 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* DrainWorker(grpc::CallbackServerContext* context,
                                         const v1::DrainWorkerRequest* request,
                                         v1::Worker* response) override {
+    const absl::StatusOr<AuditEntry> admitted =
+        gate_->AdmitChange(*context, "DrainWorker", Role::kAdmin, request->worker());
+    if (!admitted.ok()) return Answer(context, admitted.status());
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    cluster_->DrainWorker(request->worker(), WaitUntil(*context),
-                          Finishing<WorkerSummary>(
-                              reactor, response, [](const WorkerSummary& worker, v1::Worker* out) {
-                                Fill(worker, out);
-                              }));
+    cluster_->DrainWorker(
+        request->worker(), WaitUntil(*context),
+        Audited<WorkerSummary>(
+            *admitted, Finishing<WorkerSummary>(reactor, response,
+                                                [](const WorkerSummary& worker, v1::Worker* out) {
+                                                  Fill(worker, out);
+                                                })));
     return reactor;
   }
 
  private:
   Cluster* const cluster_;
+  Gate* const gate_;
   const std::string version_;
 };
 
 }  // namespace
 
 std::vector<std::unique_ptr<grpc::Service>> MakeApiServices(Cluster* cluster, IoPool* pool,
-                                                            CompileJob compile, ExplainJob explain,
+                                                            Gate* gate, CompileJob compile,
+                                                            ExplainJob explain,
                                                             std::string version) {
   std::vector<std::unique_ptr<grpc::Service>> services;
-  services.push_back(
-      std::make_unique<JobServiceImpl>(cluster, pool, std::move(compile), std::move(explain)));
-  services.push_back(std::make_unique<ClusterServiceImpl>(cluster, std::move(version)));
+  services.push_back(std::make_unique<JobServiceImpl>(cluster, pool, gate, std::move(compile),
+                                                      std::move(explain)));
+  services.push_back(std::make_unique<ClusterServiceImpl>(cluster, gate, std::move(version)));
   return services;
 }
 

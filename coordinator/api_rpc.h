@@ -14,13 +14,16 @@ class Service;
 
 namespace weir {
 
+class Gate;
+
 // Text of a plan for people (sql/), for Explain.
 using ExplainJob = std::function<std::string(const Plan& plan)>;
 
-// `cluster` outlives the server that the services are registered with. `compile` runs on gRPC's
-// threads, for Explain.
+// `cluster` and `gate` outlive the server that the services are registered with. `compile` runs on
+// gRPC's threads, for Explain.
 std::vector<std::unique_ptr<grpc::Service>> MakeApiServices(Cluster* cluster, IoPool* pool,
-                                                            CompileJob compile, ExplainJob explain,
+                                                            Gate* gate, CompileJob compile,
+                                                            ExplainJob explain,
                                                             std::string version);
 
 }  // namespace weir

@@ -302,22 +302,36 @@ void Session::Finish(const grpc::Status& status) {
   reactor_->Finish(status);
 }
 
+// Ends a session before it begins.
+class RefusingReactor : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage> {
+ public:
+  explicit RefusingReactor(const absl::Status& why) {
+    Finish(grpc::Status(static_cast<grpc::StatusCode>(why.code()), std::string(why.message())));
+  }
+  void OnDone() override { delete this; }
+};
+
 class ControlServiceImpl : public v1::ControlService::CallbackService {
  public:
-  explicit ControlServiceImpl(WorkerListener* listener) : listener_(listener) {}
+  ControlServiceImpl(WorkerListener* listener, SharedTransport transport)
+      : listener_(listener), transport_(std::move(transport)) {}
   grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* Session(
-      grpc::CallbackServerContext*) override {
+      grpc::CallbackServerContext* context) override {
+    const absl::Status admitted = transport_->CheckPeer(*context, Identity::kWorker);
+    if (!admitted.ok()) return new RefusingReactor(admitted);
     return new SessionReactor(listener_);
   }
 
  private:
   WorkerListener* const listener_;
+  const SharedTransport transport_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeControlService(WorkerListener* listener) {
-  return std::make_unique<ControlServiceImpl>(listener);
+std::unique_ptr<grpc::Service> MakeControlService(WorkerListener* listener,
+                                                  SharedTransport transport) {
+  return std::make_unique<ControlServiceImpl>(listener, std::move(transport));
 }
 
 }  // namespace weir

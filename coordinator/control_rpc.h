@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "base/transport.h"
 #include "coordinator/control_messages.h"
 
 namespace grpc {
@@ -13,7 +14,9 @@ class Service;
 namespace weir {
 
 // `listener` outlives the server that the service is registered with.
-std::unique_ptr<grpc::Service> MakeControlService(WorkerListener* listener);
+// Only workers of `transport` get a session.
+std::unique_ptr<grpc::Service> MakeControlService(WorkerListener* listener,
+                                                  SharedTransport transport);
 
 }  // namespace weir
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/transport.h"
 
 namespace weir {
 
@@ -24,6 +25,8 @@ struct CoordinatorOptions {
   std::string data_uri;                 // the cluster's blob store
   std::string advertise;                // how others reach `listen`; empty = as it is
   std::string base_directory;           // relative table paths resolve against it
+  SharedTransport transport = PlainTransport();
+  std::string tokens_file;  // who may call the API (token_table.h); empty = everybody
 };
 
 class Coordinator {
@@ -35,6 +38,10 @@ class Coordinator {
   virtual const std::string& address() const = 0;
   // OK when it leads and knows the jobs, or stands by and can read who leads; else why not.
   virtual absl::Status Ready() const = 0;
+  // Whether callers need a token.
+  virtual bool has_tokens() const = 0;
+  // By an HTTP Authorization header, when callers need a token: OK or UNAUTHENTICATED.
+  virtual absl::Status MayLook(const std::string& authorization) const = 0;
   // Whether it leads, now or within `timeout_us`.
   virtual bool AwaitLead(int64_t timeout_us) const = 0;
 };

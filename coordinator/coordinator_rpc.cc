@@ -20,6 +20,7 @@
 #include "coordinator/coordinator_seams.h"
 #include "coordinator/data_directory.h"
 #include "coordinator/event_loop.h"
+#include "coordinator/gate.h"
 #include "coordinator/lease_keeper.h"
 #include "coordinator/server_rpc.h"
 #include "grpcpp/impl/service_type.h"
@@ -36,8 +37,9 @@ constexpr absl::Duration kStartMax = absl::Seconds(10);
 // stopped loop.
 class CoordinatorImpl : public Coordinator, public LeaseListener {
  public:
-  CoordinatorImpl(std::unique_ptr<BlobStore> blobs, Clock* clock)
+  CoordinatorImpl(std::unique_ptr<BlobStore> blobs, SharedTransport transport, Clock* clock)
       : blobs_(std::move(blobs)),
+        transport_(std::move(transport)),
         loop_(clock),
         pool_(MakeIoPool("coord-io", kIoThreads)),
         probes_(MakeIoPool("probe", kProbeThreads)) {}
@@ -58,16 +60,22 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
   const std::string& address() const override { return address_; }
   absl::Status Ready() const override;
   bool AwaitLead(int64_t timeout_us) const override;
+  bool has_tokens() const override { return gate_->has_tokens(); }
+  absl::Status MayLook(const std::string& authorization) const override {
+    return gate_->Identify(authorization).status();
+  }
 
   void OnLead(int64_t term) override { cluster_->Lead(term, address_); }
   void OnFollow(const std::string& address) override { cluster_->Follow(address); }
 
  private:
   const std::unique_ptr<BlobStore> blobs_;
+  const SharedTransport transport_;
   EventLoop loop_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<IoPool> pool_;
   std::unique_ptr<IoPool> probes_;
+  std::unique_ptr<Gate> gate_;
   std::unique_ptr<RpcServer> server_;
   std::string address_;
   std::unique_ptr<LeaseKeeper> lease_;
@@ -78,6 +86,11 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
 
 absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, CoordinatorSeams seams,
                                     Clock* clock, Random* random, Metrics* metrics) {
+  std::unique_ptr<TokenFile> tokens;
+  if (!options.tokens_file.empty()) {
+    WEIR_ASSIGN_OR_RETURN(tokens, TokenFile::Open(options.tokens_file, clock));
+  }
+  gate_ = std::make_unique<Gate>(transport_, std::move(tokens), clock);
   ClusterOptions cluster_options{options.data_uri, options.http_address_for_status, seams.machine};
   if (cluster_options.machine.coordinator.empty()) {
     cluster_options.machine.coordinator =
@@ -95,9 +108,10 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
   };
   cluster_ = std::make_unique<Cluster>(std::move(cluster_options), std::move(deps));
   std::vector<std::unique_ptr<grpc::Service>> services = MakeApiServices(
-      cluster_.get(), pool_.get(), seams.compile, std::move(seams.explain), Version());
-  services.push_back(MakeControlService(cluster_.get()));
-  WEIR_ASSIGN_OR_RETURN(server_, StartRpcServer(options.listen, std::move(services)));
+      cluster_.get(), pool_.get(), gate_.get(), seams.compile, std::move(seams.explain), Version());
+  services.push_back(MakeControlService(cluster_.get(), transport_));
+  WEIR_ASSIGN_OR_RETURN(server_, StartRpcServer(options.listen, *transport_, !gate_->has_tokens(),
+                                                std::move(services)));
   address_ = options.advertise.empty() ? server_->address() : options.advertise;
 
   LeaseRecord self;
@@ -140,7 +154,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> StartCoordinatorWith(const Coordina
                                                                   Metrics* metrics) {
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> blobs, OpenBlobStore(options.data_uri));
   WEIR_RETURN_IF_ERROR(OpenDataDirectory(blobs.get(), options.data_uri));
-  auto coordinator = std::make_unique<CoordinatorImpl>(std::move(blobs), clock);
+  auto coordinator = std::make_unique<CoordinatorImpl>(std::move(blobs), options.transport, clock);
   WEIR_RETURN_IF_ERROR(coordinator->Start(options, std::move(seams), clock, random, metrics));
   return coordinator;
 }

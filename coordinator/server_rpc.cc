@@ -34,13 +34,16 @@ class RpcServerImpl : public RpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> StartRpcServer(
-    const std::string& listen, std::vector<std::unique_ptr<grpc::Service>> services) {
+    const std::string& listen, const Transport& transport, bool reflection,
+    std::vector<std::unique_ptr<grpc::Service>> services) {
+  WEIR_RETURN_IF_ERROR(transport.Allows("--listen", listen));
   WEIR_ASSIGN_OR_RETURN(HostPort address, ParseHostPort(listen));
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
+  if (!reflection) DropReflection(&builder);
   int port = 0;
-  builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(listen, transport.ForServer(), &port);
   // Otherwise two coordinators could share a port, each getting some of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // A worker whose machine vanished without a word is noticed.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/transport.h"
 
 namespace grpc {
 class Service;
@@ -14,7 +15,8 @@ class Service;
 
 namespace weir {
 
-// Also serves grpc.health.v1 and server reflection. The destructor cancels calls and ends serving.
+// Also serves grpc.health.v1, and server reflection if wanted: it asks for no token. The destructor
+// cancels calls and ends serving.
 class RpcServer {
  public:
   virtual ~RpcServer() = default;
@@ -25,9 +27,11 @@ class RpcServer {
 // A worker's message or a plan may be this large.
 inline constexpr int kMessageBytesMax = 64 << 20;
 
-// FAILED_PRECONDITION when the address is taken or isn't this machine's.
+// FAILED_PRECONDITION when the address is taken or isn't this machine's, INVALID_ARGUMENT when
+// `transport` doesn't allow it. `transport` outlives the server.
 absl::StatusOr<std::unique_ptr<RpcServer>> StartRpcServer(
-    const std::string& listen, std::vector<std::unique_ptr<grpc::Service>> services);
+    const std::string& listen, const Transport& transport, bool reflection,
+    std::vector<std::unique_ptr<grpc::Service>> services);
 
 }  // namespace weir
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/transport.h"
 #include "model/snapshot.h"
 #include "operators/source/partition_reader.h"
 #include "worker/deployment.h"
@@ -84,6 +85,7 @@ struct Registration {
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,
                                                       int64_t first_session_timeout_ms,
+                                                      SharedTransport transport,
                                                       ControlHandler* handler);
 
 }  // namespace weir

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "base/log.h"
 #include "base/short_text.h"
+#include "base/status_macros.h"
 #include "grpcpp/grpcpp.h"
 #include "model/wire.h"
 #include "weir/v1/control.grpc.pb.h"
@@ -57,10 +58,12 @@ void FillStats(const TaskStats& stats, v1::TaskStats* out) {
 class CoordinatorLinkImpl : public CoordinatorLink {
  public:
   CoordinatorLinkImpl(std::vector<std::string> coordinators, Registration registration,
-                      int64_t first_session_timeout_ms, ControlHandler* handler)
+                      int64_t first_session_timeout_ms, SharedTransport transport,
+                      ControlHandler* handler)
       : coordinators_(std::move(coordinators)),
         registration_(std::move(registration)),
         first_session_timeout_(absl::Milliseconds(first_session_timeout_ms)),
+        transport_(std::move(transport)),
         handler_(handler),
         thread_([this] {
           SetThreadName("control");
@@ -247,6 +250,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 
   absl::Status RunSession(const std::string& address) {
     had_session_ = false;
+    WEIR_RETURN_IF_ERROR(transport_->Allows("--coordinator", address));
     grpc::ChannelArguments args;
     args.SetMaxReceiveMessageSize(kMessageBytesMax);
     args.SetMaxSendMessageSize(kMessageBytesMax);
@@ -256,8 +260,8 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 2'000);
     args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 2'000);
     args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-    std::shared_ptr<grpc::Channel> channel =
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+    const auto credentials = transport_->ForChannel(Identity::kCoordinator, &args);
+    std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(address, credentials, args);
     if (!Connect(*channel)) {
       return absl::UnavailableError(absl::StrCat("can't connect to ", address));
     }
@@ -424,6 +428,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
   const std::vector<std::string> coordinators_;
   const Registration registration_;
   const absl::Duration first_session_timeout_;
+  const SharedTransport transport_;
   ControlHandler* const handler_;
   std::atomic<bool> connected_{false};
   std::atomic<bool> draining_{false};
@@ -445,9 +450,11 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,
                                                       int64_t first_session_timeout_ms,
+                                                      SharedTransport transport,
                                                       ControlHandler* handler) {
   return std::make_unique<CoordinatorLinkImpl>(std::move(coordinators), std::move(registration),
-                                               first_session_timeout_ms, handler);
+                                               first_session_timeout_ms, std::move(transport),
+                                               handler);
 }
 
 }  // namespace weir

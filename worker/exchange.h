@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "arrow/type_fwd.h"
+#include "base/transport.h"
 #include "model/ids.h"
 #include "worker/channel_sender.h"
 #include "worker/inbox.h"
@@ -38,7 +39,8 @@ class Exchange {
   virtual ~Exchange() = default;
 
   // Serves the receiving side at `address` (port 0 = any) until the end; once, before all else.
-  // Returns the port. FAILED_PRECONDITION when the address can't be listened on.
+  // Returns the port. FAILED_PRECONDITION when the address can't be listened on, INVALID_ARGUMENT
+  // when the transport doesn't allow it.
   virtual absl::StatusOr<int> Listen(const std::string& address) = 0;
 
   // Frames of `key` go into `inbox` until Close. Rows are decoded with `schema`. The inbox must
@@ -68,7 +70,9 @@ class Exchange {
 };
 
 // `memory` (may be null) counts what waits to be sent; it outlives the exchange.
-std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory = nullptr);
+// Peers are workers of `transport`; nobody else gets a stream.
+std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory = nullptr,
+                                       SharedTransport transport = PlainTransport());
 
 }  // namespace weir
 

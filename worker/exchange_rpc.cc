@@ -79,13 +79,15 @@ struct SenderState {
 // The stream to one peer that carries all channels to it.
 class PeerLink {
  public:
-  PeerLink(const std::string& address, MemoryBudget* memory) : address_(address), memory_(memory) {
+  PeerLink(const std::string& address, const Transport& transport, MemoryBudget* memory)
+      : address_(address), memory_(memory) {
     grpc::ChannelArguments args;
     args.SetMaxSendMessageSize(kFrameBytesMax);
     args.SetInt("grpc.http2.max_frame_size", 1 << 20);
     args.SetInt("grpc.http2.lookahead_bytes", 4 << 20);
     args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    channel_ = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
+    const auto credentials = transport.ForChannel(Identity::kWorker, &args);
+    channel_ = grpc::CreateCustomChannel(address, credentials, args);
     stub_ = v1::ExchangeService::NewStub(channel_);
     reader_ = std::thread([this] { ReadFeedback(); });
   }
@@ -269,14 +271,17 @@ class RemoteSender : public ChannelSender {
 
 class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
  public:
-  explicit ExchangeImpl(MemoryBudget* memory) : memory_(memory) {}
+  ExchangeImpl(MemoryBudget* memory, SharedTransport transport)
+      : memory_(memory), transport_(std::move(transport)) {}
 
   absl::StatusOr<int> Listen(const std::string& address) override {
+    WEIR_RETURN_IF_ERROR(transport_->Allows("--listen", address));
     grpc::ServerBuilder builder;
+    DropReflection(&builder);
     int port = 0;
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.SetMaxReceiveMessageSize(kFrameBytesMax);
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(address, transport_->ForServer(), &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
@@ -339,6 +344,9 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
   // One peer's frames. A gRPC thread stays here as long as the stream lives.
   grpc::Status Connect(grpc::ServerContext* context,
                        grpc::ServerReaderWriter<v1::Feedback, v1::Frame>* stream) override {
+    if (const absl::Status peer = transport_->CheckPeer(*context, Identity::kWorker); !peer.ok()) {
+      return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, std::string(peer.message()));
+    }
     auto answers = std::make_shared<Feedbacks>();
     {
       absl::MutexLock lock(&mutex_);
@@ -453,11 +461,14 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
   std::shared_ptr<PeerLink> LinkTo(const std::string& address) {
     absl::MutexLock lock(&mutex_);
     std::shared_ptr<PeerLink>& link = links_[address];
-    if (link == nullptr || link->broken()) link = std::make_shared<PeerLink>(address, memory_);
+    if (link == nullptr || link->broken()) {
+      link = std::make_shared<PeerLink>(address, *transport_, memory_);
+    }
     return link;
   }
 
   MemoryBudget* const memory_;
+  const SharedTransport transport_;
   std::unique_ptr<grpc::Server> server_;
   std::atomic<int64_t> bytes_sent_{0};
   std::atomic<int64_t> bytes_received_{0};
@@ -469,8 +480,8 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
 
 }  // namespace
 
-std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory) {
-  return std::make_unique<ExchangeImpl>(memory);
+std::unique_ptr<Exchange> MakeExchange(MemoryBudget* memory, SharedTransport transport) {
+  return std::make_unique<ExchangeImpl>(memory, std::move(transport));
 }
 
 }  // namespace weir

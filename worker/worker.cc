@@ -99,14 +99,14 @@ class WorkerImpl : public Worker, public ControlHandler {
 
   absl::Status Start() {
     WEIR_RETURN_IF_ERROR(PrepareCache());
-    exchange_ = MakeExchange(&memory_.exchange);
+    exchange_ = MakeExchange(&memory_.exchange, options_.transport);
     WEIR_RETURN_IF_ERROR(Listen());
     for (int i = 0; i < options_.slots; ++i) slots_.push_back(std::make_unique<Slot>(i));
     Registration registration{address_, options_.slots, options_.memory_bytes, options_.version,
                               RandomHex(*random_, 16)};
     absl::MutexLock lock(&mutex_);
     link_ = ConnectToCoordinator(options_.coordinators, std::move(registration),
-                                 options_.first_session_timeout_ms, this);
+                                 options_.first_session_timeout_ms, options_.transport, this);
     heartbeat_ = std::thread([this] { SendHeartbeats(); });
     return absl::OkStatus();
   }

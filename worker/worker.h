@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/transport.h"
 
 namespace weir {
 
@@ -25,6 +26,7 @@ struct WorkerOptions {
   std::string dev_brokers;      // what the broker name "dev" means; may be empty
   std::string version;
   int64_t first_session_timeout_ms = 60'000;
+  SharedTransport transport = PlainTransport();
   std::string pause_file;  // tests: jobs named in this file have their owners stopped
 };
 

@@ -103,6 +103,8 @@ class FaultCluster(Cluster):
     `network`, directly, from a namespace of its own. A `store` (lane.Store) is reached through a proxy. A worker that joins
     is made now and started later. REQUIRES: tend() is called often."""
 
+    client_environment = {"WEIR_INSECURE": "true"}  # the network is another one than loopback
+
     def __init__(self, directory, plan, network=None, store=None, memory="256MiB"):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,8 @@ class FaultCluster(Cluster):
         return "127.0.0.1" if self._network is None else self._network.address(name)
 
     def _process(self, name, http_port, arguments):
-        process = Process(self.directory, name, [*arguments, "--http", f"{self._host(name)}:{http_port}"], http_port)
+        process = Process(self.directory, name, [*arguments, "--http", f"{self._host(name)}:{http_port}", "--insecure"],
+                          http_port)
         process.http = f"http://{self._host(name)}:{http_port}"
         if self._network is not None:
             process.wrapper = self._network.command(name)

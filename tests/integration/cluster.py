@@ -34,6 +34,7 @@ class Process:
 
     binary = WEIR
     wrapper = ()  # a command to run it by
+    tls = None    # for HTTPS
 
     def __init__(self, directory, name, arguments, http_port):
         self.name = name
@@ -108,14 +109,14 @@ class Process:
         if not self.running:
             raise ClusterError(f"{self.name} ended:\n{self.log_tail()}")
         try:
-            with urllib.request.urlopen(f"{self.http}/readyz", timeout=2) as response:
+            with urllib.request.urlopen(f"{self.http}/readyz", timeout=2, context=self.tls) as response:
                 return response.status == 200
         except OSError:
             return False
 
     def metrics(self, timeout_s=5):
         """{(name, ((label, value), ...)): number} as scraped now."""
-        with urllib.request.urlopen(f"{self.http}/metrics", timeout=timeout_s) as response:
+        with urllib.request.urlopen(f"{self.http}/metrics", timeout=timeout_s, context=self.tls) as response:
             return parse_metrics(response.read().decode())
 
     def metric_sum(self, name, **labels):
@@ -140,6 +141,8 @@ class Process:
 
 
 class Cluster:
+    client_environment = {}  # of the command line, besides where the coordinators are
+
     def __init__(self, directory, workers=2, slots=1, memory="512MiB", data=None, environment=None, coordinators=1,
                  **worker_environment):
         """`data`: a URI instead of a directory; `environment`: of all servers."""
@@ -211,7 +214,7 @@ class Cluster:
 
     def run(self, *arguments, timeout_s=60):
         """`weir ARGUMENTS...`: the finished process, whatever its exit code."""
-        env = {**os.environ, "WEIR_COORDINATOR": self.address, "NO_COLOR": "1"}
+        env = {**os.environ, "WEIR_COORDINATOR": self.address, "NO_COLOR": "1", **self.client_environment}
         return subprocess.run([str(WEIR), *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s,
                               env=env, cwd=self.directory, stdin=subprocess.DEVNULL)
 
