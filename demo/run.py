@@ -36,7 +36,7 @@ def main():
     lake = home / "lake"
 
     with Cluster(options.weir, home) as cluster:
-        say(f"cluster {cluster.api}, status {cluster.url}, Kafka {cluster.brokers}")
+        say(f"cluster {cluster.api}, metrics {cluster.url}metrics, Kafka {cluster.brokers}")
         producer = Producer(cluster.brokers)
         say(f"submitting demo/{JOB}.sql")
         cluster.run("job", "submit", ROOT / f"demo/{JOB}.sql", "--var", f"LAKE={lake}")
