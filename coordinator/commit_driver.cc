@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/status_macros.h"
-#include "coordinator/json_text.h"
+#include "model/json_text.h"
 #include "state/checkpoint/recovery.h"
 
 namespace weir {

@@ -20,6 +20,7 @@
 #include "lake/delta_rollback.h"
 #include "lake/delta_schema.h"
 #include "lake/table_store.h"
+#include "model/json_text.h"
 
 namespace weir {
 namespace {
@@ -40,15 +41,24 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json AddAction(const DataFile& file) {
-  return {{"add",
-           {{"path", PercentEncodePath(file.path)},
-            {"partitionValues", Json::object()},
-            {"size", file.size},
-            {"modificationTime", file.modification_time_ms},
-            {"dataChange", true},
-            {"stats", file.stats}}}};
+DeltaFileAction AddAction(const DataFile& file) {
+  const std::string path = PercentEncodePath(file.path);
+  return {true, path, "",
+          JsonObject()
+              .Add("path", path)
+              .AddRaw("partitionValues", "{}")
+              .Add("size", file.size)
+              .Add("modificationTime", file.modification_time_ms)
+              .AddRaw("dataChange", "true")
+              .Add("stats", file.stats)
+              .str()};
 }
+
+// A commit as text and as what reading that text would give.
+struct Composed {
+  std::string bytes;
+  DeltaCommit commit;
+};
 
 class DeltaCommitter : public TableCommitter {
  public:
@@ -64,7 +74,7 @@ class DeltaCommitter : public TableCommitter {
   // One call of Commit: what is wanted and what happened to it so far.
   struct Attempt {
     const TableCommit* commit = nullptr;
-    Json weir_info;
+    std::string weir_info;
     std::string txn_id;
     int tries = 0;
     int unknowns = 0;            // writes that may have happened
@@ -80,7 +90,7 @@ class DeltaCommitter : public TableCommitter {
   std::optional<int64_t> StoredVersion() const;
   // True when the attempt is over.
   absl::StatusOr<bool> Try(Attempt* attempt);
-  std::string Compose(const Attempt& attempt);
+  Composed Compose(const Attempt& attempt) const;
   void MaybeCheckpoint();
   int64_t NowMs() const { return clock_->WallMicros() / 1000; }
   absl::Status Explain(const absl::Status& status) const;
@@ -210,9 +220,8 @@ absl::StatusOr<CommitResult> DeltaCommitter::Commit(const TableCommit& commit) {
   Attempt attempt;
   attempt.commit = &commit;
   attempt.txn_id = MakeUuid(*random_);
-  attempt.weir_info =
-      commit.weir_info.empty() ? Json::object() : Json::parse(commit.weir_info, nullptr, false);
-  if (!attempt.weir_info.is_object())
+  attempt.weir_info = commit.weir_info.empty() ? "{}" : commit.weir_info;
+  if (attempt.weir_info.front() != '{' || !Json::accept(attempt.weir_info))
     return absl::InvalidArgumentError("weir_info is not a JSON object");
   while (true) {
     const absl::StatusOr<bool> done = Try(&attempt);
@@ -256,14 +265,13 @@ absl::StatusOr<bool> DeltaCommitter::Try(Attempt* attempt) {
     return absl::UnavailableError(
         absl::StrCat("other writers got in first ", result.rebases, " times in a row"));
   const int64_t version = state_.version + 1;
-  const std::string bytes = Compose(*attempt);
-  WEIR_ASSIGN_OR_RETURN(const DeltaCommit landed, ParseDeltaCommit(version, bytes));
+  const Composed composed = Compose(*attempt);
   attempt->tried_version = version;
-  const absl::Status put = store_->PutIfAbsent(CommitFileName(version), bytes);
+  const absl::Status put = store_->PutIfAbsent(CommitFileName(version), composed.bytes);
   if (absl::IsAlreadyExists(put)) return false;  // CatchUp reads whose it is
   if (absl::IsUnknown(put) && ++attempt->unknowns <= kUnknownsMax) return false;
   WEIR_RETURN_IF_ERROR(put);
-  Apply(landed, &state_);
+  Apply(composed.commit, &state_);
   app_table_version_ = version;
   result.table_version = version;
   return true;
@@ -312,41 +320,51 @@ void DeltaCommitter::Notice(const DeltaCommit& seen, Attempt* attempt) {
   }
 }
 
-std::string DeltaCommitter::Compose(const Attempt& attempt) {
+Composed DeltaCommitter::Compose(const Attempt& attempt) const {
   const TableCommit& commit = *attempt.commit;
   const int64_t now_ms = NowMs();
-  std::string adds;
-  int64_t files = 0, rows = 0, bytes = 0;
+  Composed out;
+  out.commit.version = state_.version + 1;
+  out.commit.info = DeltaCommitInfo{"STREAMING UPDATE", attempt.txn_id, std::nullopt};
+  out.commit.txns = {{commit.app_id, commit.version, now_ms}};
+  int64_t rows = 0, bytes = 0;
   for (const DataFile& file : commit.files) {
-    if (committed_by_others_.count(PercentEncodePath(file.path)) != 0) continue;
-    absl::StrAppend(&adds, Dump(AddAction(file)), "\n");
-    ++files;
+    DeltaFileAction add = AddAction(file);
+    if (committed_by_others_.count(add.path) != 0) continue;
     rows += file.rows;
     bytes += file.size;
+    out.commit.files.push_back(std::move(add));
   }
-  Json info = {{"timestamp", now_ms},
-               {"operation", "STREAMING UPDATE"},
-               {"operationParameters",
-                {{"outputMode", "Append"},
-                 {"queryId", commit.app_id},
-                 {"epochId", absl::StrCat(commit.version)}}},
-               {"operationMetrics",
-                {{"numAddedFiles", absl::StrCat(files)},
-                 {"numRemovedFiles", "0"},
-                 {"numOutputRows", absl::StrCat(rows)},
-                 {"numOutputBytes", absl::StrCat(bytes)}}},
-               {"readVersion", state_.version},
-               {"isBlindAppend", true},
-               {"engineInfo", kEngineInfo},
-               {"txnId", attempt.txn_id},
-               {"weir", attempt.weir_info}};
+  JsonObject info;
+  info.Add("timestamp", now_ms)
+      .Add("operation", out.commit.info->operation)
+      .AddRaw("operationParameters", JsonObject()
+                                         .Add("outputMode", "Append")
+                                         .Add("queryId", commit.app_id)
+                                         .Add("epochId", absl::StrCat(commit.version))
+                                         .str())
+      .AddRaw("operationMetrics", JsonObject()
+                                      .Add("numAddedFiles", absl::StrCat(out.commit.files.size()))
+                                      .Add("numRemovedFiles", "0")
+                                      .Add("numOutputRows", absl::StrCat(rows))
+                                      .Add("numOutputBytes", absl::StrCat(bytes))
+                                      .str())
+      .Add("readVersion", state_.version)
+      .AddRaw("isBlindAppend", "true")
+      .Add("engineInfo", kEngineInfo)
+      .Add("txnId", attempt.txn_id)
+      .AddRaw("weir", attempt.weir_info);
   if (NeedsInCommitTimestamp(state_.protocol, state_.metadata)) {
-    const int64_t previous = state_.in_commit_timestamp.value_or(0);
-    info["inCommitTimestamp"] = std::max(now_ms, previous + 1);
+    const int64_t after = state_.in_commit_timestamp.value_or(0) + 1;
+    out.commit.info->in_commit_timestamp = std::max(now_ms, after);
+    info.Add("inCommitTimestamp", *out.commit.info->in_commit_timestamp);
   }
-  return absl::StrCat(Dump(Json{{"commitInfo", std::move(info)}}), "\n",
-                      FormatDeltaAction(DeltaTxn{commit.app_id, commit.version, now_ms}), "\n",
-                      adds);
+  out.bytes = absl::StrCat(JsonObject().AddRaw("commitInfo", info.str()).str(), "\n",
+                           FormatDeltaAction(out.commit.txns.front()), "\n");
+  for (const DeltaFileAction& add : out.commit.files) {
+    absl::StrAppend(&out.bytes, JsonObject().AddRaw("add", add.json).str(), "\n");
+  }
+  return out;
 }
 
 // The commit stands whatever becomes of the checkpoint; the next one tries again.

@@ -4,9 +4,9 @@
 
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
-#include "coordinator/json_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/json_text.h"
 #include "tests/unit/coordinator/job_harness.h"
 
 namespace weir {

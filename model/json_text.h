@@ -1,6 +1,6 @@
-// JSON text of a few values: for commit metadata, which lake/ takes as text.
-#ifndef WEIR_COORDINATOR_JSON_TEXT_H_
-#define WEIR_COORDINATOR_JSON_TEXT_H_
+// JSON text of a few values: commits and what is told about them.
+#ifndef WEIR_MODEL_JSON_TEXT_H_
+#define WEIR_MODEL_JSON_TEXT_H_
 
 #include <cstdint>
 #include <string>
@@ -30,4 +30,4 @@ class JsonObject {
 
 }  // namespace weir
 
-#endif  // WEIR_COORDINATOR_JSON_TEXT_H_
+#endif  // WEIR_MODEL_JSON_TEXT_H_

@@ -1,4 +1,4 @@
-#include "coordinator/json_text.h"
+#include "model/json_text.h"
 
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
