@@ -81,6 +81,7 @@ def retail_lines():
         return file.read().splitlines()
 
 
+@pytest.mark.xdist_group("spark")  # one JVM
 def test_real_transactions_match_duckdb(kafka, topic_name, tmp_path, retail_lines):
     kafka.create_topic(topic_name, partitions=4)
     produce_spread(kafka, topic_name, retail_lines, 4)

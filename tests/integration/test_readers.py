@@ -4,10 +4,12 @@ import datetime
 
 import deltalake
 import pyarrow
+import pytest
 
 import readers
 
 
+@pytest.mark.xdist_group("spark")  # one JVM
 def test_readers_agree_at_every_version(tmp_path):
     path = tmp_path / "table"
     time = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.timezone.utc)
