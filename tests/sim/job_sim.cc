@@ -74,7 +74,12 @@ std::string JobSim::Run() {
     JobLogState log;
     if (!JobLog(&store_, kJob).CatchUp(&log).ok()) return "the log can't be read at the end";
     const int64_t last = log.checkpoints.empty() ? 0 : log.checkpoints.back().epoch.value;
-    if (windows_epoch_ != last || late_epoch_ != last) return "ended before the last commit";
+    // Above it when the job went back over an epoch without rows that was committed.
+    const int64_t committed = std::min(windows_epoch_, late_epoch_);
+    if (committed < last || (log.restored_at == 0 && committed > last)) {
+      return "ended before the last commit";
+    }
+    totals_->fallbacks += log.restored_at > 0 ? 1 : 0;
     if (ended_->how == JobEnd::kFinished) {
       size_t rows = seen_late_.size();
       for (const auto& [group, of_group] : seen_windows_) rows += of_group.size();
@@ -300,8 +305,15 @@ void JobSim::Do(Coordinator& coordinator, const DescribeSourceAction& action, bo
   coordinator.inbox.push_back(answer);
 }
 
-void JobSim::Do(Coordinator& coordinator, const DeployAction& action, bool) {
+void JobSim::Do(Coordinator& coordinator, const DeployAction& action, bool faults) {
   ++totals_->generations;
+  if (faults && Chance(25)) damaged_.insert(action.epoch);
+  if (damaged_.contains(action.epoch)) {
+    ++totals_->damaged;
+    const std::string& worker = action.tasks.front().slot.worker_id;
+    coordinator.inbox.push_back(DeployedEvent{action.generation, worker, "damaged", true});
+    return;
+  }
   std::set<std::string> ready;
   for (const TaskDeployment& deployment : action.tasks) {
     const auto worker = std::find_if(workers_.begin(), workers_.end(), [&](const Worker& w) {

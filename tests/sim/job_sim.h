@@ -30,6 +30,7 @@ struct SimTotals {
   std::map<JobEnd, int> ends;
   int64_t versions = 0, epochs = 0, generations = 0, takeovers = 0, zombie_writes = 0;
   int64_t late_rows = 0, idle_spells = 0, rescaled = 0, crashes = 0, lost_answers = 0, drained = 0;
+  int64_t damaged = 0, fallbacks = 0;  // deployments that found damage; runs that went back over it
 };
 
 class JobSim {
@@ -108,6 +109,7 @@ class JobSim {
   std::vector<Worker> workers_;
   int last_worker_ = 0;
   std::map<int64_t, SimGeneration> generations_;
+  std::set<Epoch> damaged_;  // epochs whose state can't be read any more
   std::optional<EndedRecord> ended_;
   std::string wrong_;
 

@@ -30,6 +30,7 @@ TEST(JobSim, EveryVersionIsTheQueryOverThePrefixThatItsEpochNames) {
   // The schedules reach what they should: a simulation that only fails proves little.
   EXPECT_GT(totals.ends[JobEnd::kStopped], 0);
   EXPECT_GT(totals.ends[JobEnd::kFinished], 0);
+  EXPECT_GT(totals.ends[JobEnd::kFailed], 0);
   for (const auto& [what, count] :
        std::map<std::string, int64_t>{{"versions", totals.versions},
                                       {"epochs", totals.epochs},
@@ -40,6 +41,8 @@ TEST(JobSim, EveryVersionIsTheQueryOverThePrefixThatItsEpochNames) {
                                       {"idle spells", totals.idle_spells},
                                       {"rescaled", totals.rescaled},
                                       {"drained", totals.drained},
+                                      {"damaged", totals.damaged},
+                                      {"fallbacks", totals.fallbacks},
                                       {"crashes", totals.crashes},
                                       {"lost answers", totals.lost_answers}}) {
     EXPECT_GT(count, 0) << what;
