@@ -63,6 +63,7 @@ def test_compose_sets_what_the_binary_reads(service):
         assert key in known or key in store_variables(), key
     name, port = made["environment"]["WEIR_ADVERTISE"].split(":")
     assert name == service and made["environment"]["WEIR_LISTEN"] == f"0.0.0.0:{port}"
+    assert made["environment"]["WEIR_INSECURE"] == "true"  # beyond loopback, and without certificates
 
 
 def test_compose_listens_on_loopback_only():

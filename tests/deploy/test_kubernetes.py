@@ -5,13 +5,16 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
 
+from authority import Authority
 from cluster import WEIR, wait_for
 from network_policy import NAMESPACE_LABEL, Peer, allows
 from ports import free_ports
@@ -93,7 +96,7 @@ def test_selectors_find_their_pods(name):
 
 @overlays
 def test_what_pods_refer_to_is_there(name):
-    """Secrets of production come from elsewhere: exactly one, which the overlay names in its comment."""
+    """Secrets of production come from elsewhere: exactly those that the overlay names in its comment."""
     objects = overlay(name)
     there = {(o["kind"], o["metadata"]["name"]) for o in objects}
     missing = set()
@@ -109,11 +112,15 @@ def test_what_pods_refer_to_is_there(name):
                 reference = entry["valueFrom"]["secretKeyRef"]
                 references.append(("Secret", reference["name"]))
                 assert reference["key"] in {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+        references += [("Secret", v["secret"]["secretName"]) for v in pod["volumes"] if "secret" in v]
         missing |= set(references) - there
         volumes = {v["name"] for v in pod["volumes"]}
         volumes |= {c["metadata"]["name"] for c in workload["spec"].get("volumeClaimTemplates", [])}
         assert {m["name"] for m in container["volumeMounts"]} <= volumes
-    assert missing == (set() if name == "dev" else {("Secret", "weir-object-store")})
+    secrets = [] if name == "dev" else ["weir-object-store"]
+    if name.endswith("-tls"):
+        secrets += ["weir-coordinator-tls", "weir-worker-tls"]
+    assert missing == {("Secret", secret) for secret in secrets}
 
 
 @overlays
@@ -128,7 +135,7 @@ def test_pods_are_restricted(name):
         assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] > 0
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-        assert all(set(volume) - {"name"} <= {"emptyDir"} for volume in pod["volumes"])
+        assert all(set(volume) - {"name"} <= {"emptyDir", "secret"} for volume in pod["volumes"])
         for container in pod["containers"] + pod.get("initContainers", []):
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -273,6 +280,8 @@ def test_ports_are_those_of_the_settings(name):
         assert config["WEIR_LISTEN"] == f"0.0.0.0:{ports[listen]}"
         assert config["WEIR_HTTP"] == f"0.0.0.0:{ports['http']}"
         assert config["WEIR_ADVERTISE"].endswith(f":{ports[listen]}")
+        # Beyond loopback it's one or the other.
+        assert ("WEIR_TLS_CERT" in config) != (config["WEIR_INSECURE"] == "true")
         # --slots and --memory come from the pod's limits.
         assert not {"WEIR_SLOTS", "WEIR_MEMORY"} & set(config)
         assert not any(a.startswith("--") for a in container_of(objects, stateful)["args"])
@@ -288,9 +297,12 @@ def test_the_grace_period_holds_the_drain(name):
     assert grace >= seconds(config_of(objects, "weir-worker")["WEIR_DRAIN_TIMEOUT"]) + 10
 
 
-def test_processes_live_by_the_manifests_settings(tmp_path):
+@pytest.mark.parametrize("overlay_name", ["prod", "prod-tls"])
+def test_processes_live_by_the_manifests_settings(overlay_name, tmp_path):
     """Both processes with the variables, arguments and probes of their pods; only addresses and paths are this machine's."""
-    objects = overlay("prod")
+    objects = overlay(overlay_name)
+    authority = Authority(tmp_path / "certificates")
+    authority.issue("weir-client", "weir-client")
     grpc, http, exchange, worker_http = free_ports(4)
     own = {
         "weir-coordinator": {"WEIR_LISTEN": f"127.0.0.1:{grpc}", "WEIR_HTTP": f"127.0.0.1:{http}",
@@ -304,6 +316,8 @@ def test_processes_live_by_the_manifests_settings(tmp_path):
         for name, port in (("weir-coordinator", http), ("weir-worker", worker_http)):
             container = container_of(objects, name)
             environment = {**os.environ, **config_of(objects, name), **own[name]}
+            if "WEIR_TLS_CERT" in environment:
+                environment |= mounted_certificate(objects, name, authority)
             log = open(tmp_path / f"{name}.log", "wb")
             process = subprocess.Popen([WEIR, *container["args"]], env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log)
@@ -311,10 +325,14 @@ def test_processes_live_by_the_manifests_settings(tmp_path):
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 get = container[probe]["httpGet"]
                 assert get["port"] == "http"
-                wait_for(lambda: answers(f"http://127.0.0.1:{port}{get['path']}", process), START_TIMEOUT_S,
+                url = f"{get.get('scheme', 'HTTP').lower()}://127.0.0.1:{port}{get['path']}"
+                wait_for(lambda: answers(url, process), START_TIMEOUT_S,
                          lambda: f"{name}'s {probe}:\n{pathlib.Path(log.name).read_text()}")
-        listed = json.loads(run(WEIR, "worker", "list", "-o", "json",
-                                env={**os.environ, "WEIR_COORDINATOR": f"127.0.0.1:{grpc}"}).stdout)
+        client = {**os.environ, "WEIR_COORDINATOR": f"127.0.0.1:{grpc}"}
+        if overlay_name == "prod-tls":
+            assert run(WEIR, "worker", "list", env=client).returncode != 0
+            client |= authority.environment("weir-client")
+        listed = json.loads(run(WEIR, "worker", "list", "-o", "json", env=client).stdout)
         assert [w["address"] for w in listed["workers"]] == [f"127.0.0.1:{exchange}"]
         for process, _ in reversed(running):
             process.send_signal(signal.SIGTERM)
@@ -327,10 +345,27 @@ def test_processes_live_by_the_manifests_settings(tmp_path):
             log.close()
 
 
+def mounted_certificate(objects, name, authority):
+    """The variables that name the files of the pod's Secret, which here are in a folder of the authority."""
+    container = container_of(objects, name)
+    volume, = [v for v in pod_of(objects, "StatefulSet", name)["volumes"] if "secret" in v]
+    mount, = [m["mountPath"] for m in container["volumeMounts"] if m["name"] == volume["name"]]
+    authority.issue(name, name)
+    files = authority.directory / name
+    files.mkdir()
+    made = authority.environment(name)
+    for variable, file in (("WEIR_TLS_CERT", "tls.crt"), ("WEIR_TLS_KEY", "tls.key"), ("WEIR_TLS_CA", "ca.crt")):
+        assert config_of(objects, name)[variable] == f"{mount}/{file}"
+        shutil.copy(made[variable], files / file)
+        made[variable] = str(files / file)
+    return made
+
+
 def answers(url, process):
     assert process.poll() is None, "the process ended"
     try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
+        # As the kubelet asks: without a certificate, and without a look at the server's.
+        with urllib.request.urlopen(url, timeout=2, context=ssl._create_unverified_context()) as reply:
             return reply.status == 200
     except OSError:
         return False

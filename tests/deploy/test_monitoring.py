@@ -181,8 +181,9 @@ def test_the_cluster_gets_the_same_rules_and_dashboards():
         f"weir-{name}.json": generate.dashboard(name) for name in generate.DASHBOARDS}
 
 
-def test_pod_monitors_find_their_pods():
-    objects = overlay("monitoring")
+@pytest.mark.parametrize("name", ["monitoring", "monitoring-tls"])
+def test_pod_monitors_find_their_pods(name):
+    objects = overlay(name)
     templates = {o["metadata"]["name"]: o["spec"]["template"] for o in of_kind(objects, "StatefulSet")}
     monitors = of_kind(objects, "PodMonitor")
     assert {m["metadata"]["name"] for m in monitors} == set(templates)
@@ -192,4 +193,8 @@ def test_pod_monitors_find_their_pods():
         assert found == [monitor["metadata"]["name"]]
         endpoint, = monitor["spec"]["podMetricsEndpoints"]
         assert endpoint["honorLabels"] is True
+        probe = templates[found[0]]["spec"]["containers"][0]["livenessProbe"]["httpGet"]
+        assert endpoint.get("scheme", "http") == probe.get("scheme", "HTTP").lower()
+        # What its certificate calls itself (SECURITY.md).
+        assert endpoint.get("tlsConfig", {}).get("serverName") == (found[0] if name == "monitoring-tls" else None)
         assert endpoint["port"] in {p["name"] for p in templates[found[0]]["spec"]["containers"][0]["ports"]}

@@ -9,7 +9,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 MONITORING = ROOT / "deploy/monitoring"
-OVERLAYS = ["dev", "prod", "monitoring"]
+OVERLAYS = ["dev", "prod", "prod-tls", "monitoring", "monitoring-tls"]
 CACHE = ROOT / "build/cache/deploy"
 
 
