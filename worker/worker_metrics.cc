@@ -38,9 +38,9 @@ void WorkerMetrics::Update(const std::vector<JobStats>& jobs, const Exchange::Tr
   for (const auto& [job, generation] : jobs_) {
     if (now.contains(job)) continue;
     metrics_->RemoveSeries("job", job);
-    std::erase_if(last_, [&](const auto& entry) {
-      return entry.first.find(absl::StrCat("job=", job, ",")) != std::string::npos;
-    });
+    const std::string label = absl::StrCat("job=", job, ",");
+    std::erase_if(last_,
+                  [&](const auto& entry) { return entry.first.find(label) != std::string::npos; });
   }
   jobs_ = std::move(now);
 

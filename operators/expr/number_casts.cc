@@ -90,7 +90,8 @@ template <TypeKind kFrom, TypeKind kTo>
 std::unique_ptr<Kernel> MakePair(const DataType& from, const DataType& to) {
   using From = CppType<kFrom>;
   using To = CppType<kTo>;
-  auto convert = [from, to](From value, Failure& fail) -> To {
+  // By [=], since not every pair of types uses both.
+  auto convert = [=](From value, Failure& fail) -> To {
     if constexpr (kFrom == kNumeric && kTo == kNumeric) {
       Int128 out = 0;
       if (!Rescale(value, to.scale - from.scale, &out) || !FitsPrecision(out, to.precision)) {

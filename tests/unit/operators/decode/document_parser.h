@@ -36,8 +36,8 @@ inline SourceOp DocumentSource() {
   return source;
 }
 
-// What the record must give. `open`: simdjson's parser refuses for reasons of its own (numbers
-// beyond its types), so that either outcome is right.
+// What the record must give. `open`: simdjson's parser can't tell (numbers beyond its types, or
+// fractions that it rounds away), so that either outcome is right.
 struct ExpectedRecord {
   bool open = false;
   std::string reason;  // "" = good
@@ -61,6 +61,7 @@ inline void ApplyValue(const std::string& column, const simdjson::dom::element& 
     } else if (value.is_double() && value.get(floating) == simdjson::SUCCESS &&
                std::floor(floating) == floating && std::abs(floating) < 9e15) {
       out->big = static_cast<int64_t>(floating);
+      out->open = true;
     } else {
       (*wrong)[column] = !null;
     }
