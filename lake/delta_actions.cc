@@ -1,6 +1,7 @@
 #include "lake/delta_actions.h"
 
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
+#include "lake/json_integer.h"
 
 namespace weir {
 namespace {
@@ -20,7 +22,11 @@ template <class T>
 std::optional<T> Optional(const Json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || it->is_null()) return std::nullopt;
-  return it->get<T>();
+  if constexpr (std::is_same_v<T, int64_t>) {
+    return JsonInteger<T>(*it);
+  } else {
+    return it->get<T>();
+  }
 }
 
 std::map<std::string, std::string> StringMap(const Json& object, const char* key) {
@@ -34,8 +40,8 @@ std::map<std::string, std::string> StringMap(const Json& object, const char* key
 
 DeltaProtocol ProtocolFrom(const Json& object) {
   DeltaProtocol out;
-  out.min_reader_version = object.at("minReaderVersion").get<int>();
-  out.min_writer_version = object.at("minWriterVersion").get<int>();
+  out.min_reader_version = JsonInteger<int>(object.at("minReaderVersion"));
+  out.min_writer_version = JsonInteger<int>(object.at("minWriterVersion"));
   out.reader_features = Optional<std::vector<std::string>>(object, "readerFeatures");
   out.writer_features = Optional<std::vector<std::string>>(object, "writerFeatures");
   return out;
@@ -59,7 +65,7 @@ DeltaMetadata MetadataFrom(const Json& object) {
 }
 
 DeltaTxn TxnFrom(const Json& object) {
-  return {object.at("appId").get<std::string>(), object.at("version").get<int64_t>(),
+  return {object.at("appId").get<std::string>(), JsonInteger<int64_t>(object.at("version")),
           Optional<int64_t>(object, "lastUpdated")};
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "lake/delta_log.h"
+#include "lake/json_integer.h"
 
 namespace weir {
 namespace {
@@ -118,9 +119,9 @@ arrow::Status Append(const Json& value, arrow::ArrayBuilder* builder) {
     case arrow::Type::BOOL:
       return static_cast<arrow::BooleanBuilder*>(builder)->Append(value.get<bool>());
     case arrow::Type::INT32:
-      return static_cast<arrow::Int32Builder*>(builder)->Append(value.get<int32_t>());
+      return static_cast<arrow::Int32Builder*>(builder)->Append(JsonInteger<int32_t>(value));
     case arrow::Type::INT64:
-      return static_cast<arrow::Int64Builder*>(builder)->Append(value.get<int64_t>());
+      return static_cast<arrow::Int64Builder*>(builder)->Append(JsonInteger<int64_t>(value));
     default:
       return arrow::Status::NotImplemented(builder->type()->ToString());
   }

@@ -106,6 +106,20 @@ TEST_F(DeltaLogTest, FoldsCommits) {
   EXPECT_EQ(state.domains.at("e").configuration, "f");
 }
 
+TEST_F(DeltaLogTest, RefusesNumbersThatAreNoIntegers) {
+  for (const char* number : {"7e70", "1.5", "1e400", "9223372036854775808", "true", "\"7\""}) {
+    log_.files[CommitFileName(0)] = absl::StrCat(
+        R"({"protocol":{"minReaderVersion":1,"minWriterVersion":)", number, "}}\n", kMetadataLine);
+    const absl::Status status = LoadDeltaState(&store_, nullptr).status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << number << ": " << status;
+  }
+  log_.files[CommitFileName(0)] = absl::StrCat(
+      R"({"protocol":{"minReaderVersion":1,"minWriterVersion":2.0}})", "\n", kMetadataLine);
+  const auto loaded = LoadDeltaState(&store_, nullptr);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->protocol.min_writer_version, 2);
+}
+
 TEST_F(DeltaLogTest, SaysWhatIsMissingOrDamaged) {
   Commit(std::string(kProtocolLine) + kMetadataLine);
   Commit("{}\n{\"add\":{\"size\":1}}\n");

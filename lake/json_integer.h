@@ -1,0 +1,17 @@
+// Integers of a Delta log. The JSON library converts any number to any other, also where C++ leaves
+// the result open.
+#ifndef WEIR_LAKE_JSON_INTEGER_H_
+#define WEIR_LAKE_JSON_INTEGER_H_
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace weir {
+
+// Throws the library's out_of_range unless `value` is a whole number that T (int32_t, int64_t)
+// holds. 1.0 is one: some writers know no integers.
+template <class T>
+T JsonInteger(const nlohmann::json& value);
+
+}  // namespace weir
+
+#endif  // WEIR_LAKE_JSON_INTEGER_H_
