@@ -35,10 +35,17 @@ void JobMachine::On(const SourcesFinishedEvent& event) {
   if (IsCurrent(event.generation)) run_.finished.insert(event.task);
 }
 
+// Tasks without partitions count, too: until they have said that nothing comes from them, they hold
+// back the watermark, and a last checkpoint would leave windows open that never close.
 bool JobMachine::AllSourcesFinished() const {
   if (!IsBounded(plan()) || run_.partitions.empty()) return false;
-  return std::all_of(run_.partitions.begin(), run_.partitions.end(),
-                     [&](const auto& entry) { return run_.finished.contains(entry.first); });
+  const std::vector<PlanSource> sources = SourcesOf(plan());
+  const auto& tasks = run_.tracker->tasks();
+  return std::all_of(tasks.begin(), tasks.end(), [&](const TaskId& task) {
+    return run_.finished.contains(task) ||
+           std::none_of(sources.begin(), sources.end(),
+                        [&](const PlanSource& source) { return source.vertex == task.vertex; });
+  });
 }
 
 void JobMachine::AdvanceCheckpoints() {

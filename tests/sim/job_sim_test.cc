@@ -50,6 +50,14 @@ TEST(JobSim, EveryVersionIsTheQueryOverThePrefixThatItsEpochNames) {
   }
 }
 
+// Seeds that once found a mistake in the engine (docs/reliability.md).
+TEST(JobSim, SeedsThatOnceFailed) {
+  SimTotals totals;
+  for (const uint32_t seed : {25182}) {
+    EXPECT_EQ(JobSim(seed, JobSim::Mutant::kNone, &totals).Run(), "") << seed;
+  }
+}
+
 // The checks notice a broken rule within a few seeds.
 class Mutants : public testing::TestWithParam<JobSim::Mutant> {};
 

@@ -545,6 +545,8 @@ TEST(JobMachineTest, ACrashBetweenTheLastCheckpointAndItsCommitFinishesWithoutTa
   job.AppendOk();
   job.FinishDeploy();
   job.Send(SourcesFinishedEvent{Generation(2), {0, 0}});
+  EXPECT_EQ(Count<TriggerAction>(job), 0) << "the task without partitions hasn't said its end";
+  job.Send(SourcesFinishedEvent{Generation(2), {0, 1}});
   job.AllDurable(job.Expect<TriggerAction>(), 50, "f");
   job.AppendOk();
   JobLogState log = job.machine->log();
