@@ -2,31 +2,21 @@
 // many.
 #include "tests/sim/job_sim.h"
 
-#include <cstdlib>
-
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/seeds.h"
 
 namespace weir {
 namespace {
 
-uint32_t FromEnvironment(const char* name, uint32_t otherwise) {
-  const char* text = std::getenv(name);
-  uint32_t value = otherwise;
-  if (text != nullptr && !absl::SimpleAtoi(text, &value)) value = otherwise;
-  return value;
-}
-
 TEST(JobSim, EveryVersionIsTheQueryOverThePrefixThatItsEpochNames) {
-  const uint32_t only = FromEnvironment("WEIR_SIM_SEED", 0);
-  const uint32_t runs = FromEnvironment("WEIR_SIM_RUNS", 300);
+  const Seeds seeds(300);
   SimTotals totals;
-  for (uint32_t seed = only > 0 ? only : 1; seed <= (only > 0 ? only : runs); ++seed) {
+  for (uint32_t seed = seeds.first; seed <= seeds.last; ++seed) {
     ASSERT_EQ(JobSim(seed, JobSim::Mutant::kNone, &totals).Run(), "")
         << "repeat with WEIR_SIM_SEED=" << seed;
   }
-  if (only > 0) return;
+  if (seeds.alone) return;
   // The schedules reach what they should: a simulation that only fails proves little.
   EXPECT_GT(totals.ends[JobEnd::kStopped], 0);
   EXPECT_GT(totals.ends[JobEnd::kFinished], 0);

@@ -248,4 +248,13 @@ std::map<int32_t, int64_t> FakeWorker::restored_offsets() {
   return restored_;
 }
 
+bool Await(const std::function<bool()>& condition) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (absl::Now() < deadline) {
+    if (condition()) return true;
+    absl::SleepFor(absl::Milliseconds(5));  // between looks, not instead of them
+  }
+  return false;
+}
+
 }  // namespace weir

@@ -93,6 +93,9 @@ class FakeWorker {
   std::thread reader_;
 };
 
+// Looks until the condition holds; false after 20 s.
+bool Await(const std::function<bool()>& condition);
+
 }  // namespace weir
 
 #endif  // WEIR_TESTS_UNIT_COORDINATOR_FAKE_WORKER_H_

@@ -3,18 +3,17 @@
 // a quiet phase, in which exactly one must lead and stay the leader.
 //
 // A failing seed is printed; run it alone with WEIR_SIM_SEED=<seed>. WEIR_SIM_RUNS sets how many.
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/lease.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/faulty_blob_store.h"
+#include "tests/fakes/seeds.h"
 
 namespace weir {
 namespace {
@@ -197,23 +196,15 @@ class Sim {
 
 int Sim::takeovers = 0;
 
-uint32_t FromEnvironment(const char* name, uint32_t otherwise) {
-  const char* text = std::getenv(name);
-  uint32_t value = otherwise;
-  if (text != nullptr && !absl::SimpleAtoi(text, &value)) value = otherwise;
-  return value;
-}
-
 TEST(LeaseSimTest, ATermHasOneLeaderAndInTheQuietOneLeads) {
-  const uint32_t only = FromEnvironment("WEIR_SIM_SEED", 0);
-  const uint32_t runs = FromEnvironment("WEIR_SIM_RUNS", 300);
-  for (uint32_t seed = only > 0 ? only : 1; seed <= (only > 0 ? only : runs); ++seed) {
+  const Seeds seeds(300);
+  for (uint32_t seed = seeds.first; seed <= seeds.last; ++seed) {
     SCOPED_TRACE(testing::Message() << "WEIR_SIM_SEED=" << seed);
     Sim(seed).Run();
     if (HasFailure()) return;
   }
-  if (only > 0) return;
-  EXPECT_GT(Sim::takeovers, static_cast<int>(runs)) << "nothing ever happened";
+  if (seeds.alone) return;
+  EXPECT_GT(Sim::takeovers, static_cast<int>(seeds.last)) << "nothing ever happened";
 }
 
 }  // namespace

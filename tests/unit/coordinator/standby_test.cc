@@ -25,15 +25,6 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kTakeoverUs = 20'000'000;
 
-bool Await(const std::function<bool()>& condition) {
-  const absl::Time deadline = absl::Now() + absl::Seconds(20);
-  while (absl::Now() < deadline) {
-    if (condition()) return true;
-    absl::SleepFor(absl::Milliseconds(5));  // between looks, not instead of them
-  }
-  return false;
-}
-
 class StandbyTest : public ::testing::Test {
  protected:
   std::unique_ptr<Coordinator> Start() {
