@@ -14,8 +14,8 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from cluster import wait_for
 from ports import free_ports
+from server_process import ServerProcess, wait_for
 from tools import tool
 
 START_TIMEOUT_S = 120
@@ -30,7 +30,8 @@ class ApiServer:
         self.directory = pathlib.Path(directory)
         self._etcd_port, self._etcd_peer_port, self._port = free_ports(3)
         self._token = secrets.token_hex(16)
-        self._processes = []
+        self._etcd = ServerProcess("etcd", self.directory)
+        self._server = ServerProcess("kube-apiserver", self.directory)
         # Of this one process, on loopback, with a certificate that it just made.
         self._tls = ssl.create_default_context()
         self._tls.check_hostname = False
@@ -45,18 +46,13 @@ class ApiServer:
             api._start()
             yield api
         finally:
-            for process in reversed(api._processes):
-                process.terminate()
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            api._server.kill()
+            api._etcd.kill()
 
     def _start(self):
         etcd = f"http://127.0.0.1:{self._etcd_port}"
         peer = f"http://127.0.0.1:{self._etcd_peer_port}"
-        self._run("etcd", "--data-dir", self.directory / "etcd", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
+        self._run(self._etcd, "--data-dir", self.directory / "etcd", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
                   "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}")
         key = self.directory / "account.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
@@ -64,23 +60,18 @@ class ApiServer:
         (self.directory / "account.pub").write_bytes(public)
         tokens = self.directory / "tokens.csv"
         tokens.write_text(f"{self._token},admin,admin,system:masters\n")
-        self._run("kube-apiserver", f"--etcd-servers={etcd}", f"--secure-port={self._port}", "--bind-address=127.0.0.1",
+        self._run(self._server, f"--etcd-servers={etcd}", f"--secure-port={self._port}", "--bind-address=127.0.0.1",
                   f"--cert-dir={self.directory / 'certificates'}", "--service-account-issuer=https://test.invalid",
                   f"--service-account-key-file={self.directory / 'account.pub'}", f"--service-account-signing-key-file={key}",
                   "--service-cluster-ip-range=10.0.0.0/24", f"--token-auth-file={tokens}", "--authorization-mode=RBAC",
                   "--disable-admission-plugins=ServiceAccount")
-        wait_for(self._ready, START_TIMEOUT_S, lambda: f"the API server:\n{self._log_tail()}")
+        self._server.wait_until(self._ready, START_TIMEOUT_S)
 
-    def _run(self, name, *arguments):
-        with open(self.directory / f"{name}.log", "ab") as log:
-            self._processes.append(subprocess.Popen([str(tool(name, "apiserver")), *map(str, arguments)], cwd=self.directory,
-                                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-
-    def _log_tail(self):
-        return (self.directory / "kube-apiserver.log").read_text(errors="replace")[-3000:]
+    def _run(self, process, *arguments):
+        process.run([tool(process.name, "apiserver"), *arguments], cwd=self.directory)
 
     def _ready(self):
-        assert all(p.poll() is None for p in self._processes), self._log_tail()
+        assert self._etcd.running, self._etcd.log_tail()
         try:
             self.call("GET", "/readyz")
             return True

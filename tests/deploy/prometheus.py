@@ -4,14 +4,13 @@ import contextlib
 import json
 import pathlib
 import re
-import subprocess
 import urllib.parse
 import urllib.request
 
 import yaml
 
-from cluster import wait_for
 from ports import free_ports
+from server_process import ServerProcess, wait_for
 from tools import tool
 
 START_TIMEOUT_S = 60
@@ -31,11 +30,12 @@ def hastened(rules):
     return re.sub(r"(weir_\w+_seconds\) ?\+|_seconds\)\)? \+|0\.9 \*) (\d+)", lambda m: f"{m[1]} {int(m[2]) / HASTE}", rules)
 
 
-class Prometheus:
+class Prometheus(ServerProcess):
     def __init__(self, directory, targets, rules):
         """`targets`: {scrape job: ["host:port"]}; `rules`: the text of a rule file."""
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        super().__init__("prometheus", self.directory)
         port, = free_ports(1)
         self.address = f"127.0.0.1:{port}"
         (self.directory / "rules.yaml").write_text(rules)
@@ -48,26 +48,15 @@ class Prometheus:
     @contextlib.contextmanager
     def started(cls, directory, targets, rules):
         prometheus = cls(directory, targets, rules)
-        log = open(prometheus.directory / "prometheus.log", "wb")
-        process = subprocess.Popen(
-            [str(tool("prometheus")), "--config.file=prometheus.yaml", "--storage.tsdb.path=data",
-             f"--web.listen-address={prometheus.address}"],
-            cwd=prometheus.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        prometheus.run([tool("prometheus"), "--config.file=prometheus.yaml", "--storage.tsdb.path=data",
+                        f"--web.listen-address={prometheus.address}"], cwd=prometheus.directory)
         try:
-            wait_for(lambda: prometheus._ready(process), START_TIMEOUT_S,
-                     lambda: (prometheus.directory / "prometheus.log").read_text()[-3000:])
+            prometheus.wait_until(prometheus._ready, START_TIMEOUT_S)
             yield prometheus
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            log.close()
+            prometheus.kill()
 
-    def _ready(self, process):
-        assert process.poll() is None, (self.directory / "prometheus.log").read_text()[-3000:]
+    def _ready(self):
         try:
             with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=2) as reply:
                 return reply.status == 200
@@ -86,7 +75,7 @@ class Prometheus:
         """Names of the alerts that fire now."""
         return {labels["alertname"] for labels, _ in self.query('ALERTS{alertstate="firing"}')}
 
-    def wait_until(self, firing=(), clear=(), timeout_s=120):
+    def wait_for_alerts(self, firing=(), clear=(), timeout_s=120):
         def as_wanted():
             now = self.firing()
             return set(firing) <= now and not set(clear) & now

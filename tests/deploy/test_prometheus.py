@@ -105,26 +105,26 @@ def test_live_output_is_as_promtool_wants_it(live):
 
 def test_nothing_fires_when_all_is_well(live):
     *_, prometheus = live
-    prometheus.wait_until(clear={a for a in alert_names()})
+    prometheus.wait_for_alerts(clear={a for a in alert_names()})
 
 
 def test_bad_and_late_rows(live):
     _, _, stream, prometheus = live
     stream.spoil = lambda row: "{"
-    prometheus.wait_until(firing={"WeirBadRows"})
+    prometheus.wait_for_alerts(firing={"WeirBadRows"})
     stream.spoil = lambda row: json.dumps({**row, "at": "2020-01-01T00:00:00Z"})
-    prometheus.wait_until(firing={"WeirLateRows"}, clear={"WeirBadRows"})
+    prometheus.wait_for_alerts(firing={"WeirLateRows"}, clear={"WeirBadRows"})
     stream.spoil = None
-    prometheus.wait_until(clear={"WeirLateRows", "WeirBadRows"})
+    prometheus.wait_for_alerts(clear={"WeirLateRows", "WeirBadRows"})
 
 
 def test_event_time_that_stands_still(live):
     _, _, stream, prometheus = live
     clock, stopped = stream.clock, stream.clock()
     stream.clock = lambda: stopped
-    prometheus.wait_until(firing={"WeirWatermarkStalled"})
+    prometheus.wait_for_alerts(firing={"WeirWatermarkStalled"})
     stream.clock = clock
-    prometheus.wait_until(clear={"WeirWatermarkStalled"})
+    prometheus.wait_for_alerts(clear={"WeirWatermarkStalled"})
 
 
 def test_workers_that_are_killed_again_and_again(live):
@@ -139,18 +139,18 @@ def test_workers_that_are_killed_again_and_again(live):
         worker.wait_until_ready()
         if "WeirRestartLoop" in prometheus.firing():
             break
-    prometheus.wait_until(firing={"WeirRestartLoop"})
-    prometheus.wait_until(clear={"WeirRestartLoop"})
+    prometheus.wait_for_alerts(firing={"WeirRestartLoop"})
+    prometheus.wait_for_alerts(clear={"WeirRestartLoop"})
 
 
 def test_no_workers(live):
     cluster, _, _, prometheus = live
     for worker in cluster.workers:
         worker.kill()
-    prometheus.wait_until(firing={"WeirJobWaiting", "WeirCheckpointOld", "WeirTargetDown", "WeirTableStaleFastBurn"})
+    prometheus.wait_for_alerts(firing={"WeirJobWaiting", "WeirCheckpointOld", "WeirTargetDown", "WeirTableStaleFastBurn"})
     for worker in cluster.workers:
         worker.start()
-    prometheus.wait_until(clear={"WeirJobWaiting", "WeirCheckpointOld", "WeirTargetDown", "WeirTableStaleFastBurn"})
+    prometheus.wait_for_alerts(clear={"WeirJobWaiting", "WeirCheckpointOld", "WeirTargetDown", "WeirTableStaleFastBurn"})
 
 
 def test_every_panel_and_every_alert_has_data(live):
@@ -171,17 +171,17 @@ def test_every_panel_and_every_alert_has_data(live):
         if "record" in rule:
             assert prometheus.query(rule["record"]), rule["record"]
     stream.spoil = None
-    prometheus.wait_until(clear={"WeirBadRows"})
+    prometheus.wait_for_alerts(clear={"WeirBadRows"})
 
 
 def test_no_coordinators(live):
     cluster, _, _, prometheus = live
     for coordinator in cluster.coordinators:
         coordinator.kill()
-    prometheus.wait_until(firing={"WeirNoLeader", "WeirTargetDown", "WeirWorkerUnregistered"})
+    prometheus.wait_for_alerts(firing={"WeirNoLeader", "WeirTargetDown", "WeirWorkerUnregistered"})
     for coordinator in cluster.coordinators:
         coordinator.start()
-    prometheus.wait_until(clear={"WeirNoLeader", "WeirTargetDown", "WeirWorkerUnregistered"})
+    prometheus.wait_for_alerts(clear={"WeirNoLeader", "WeirTargetDown", "WeirWorkerUnregistered"})
 
 
 def test_nothing_at_all(live):
@@ -189,10 +189,10 @@ def test_nothing_at_all(live):
     processes = [*cluster.coordinators, *cluster.workers]
     for process in processes:
         process.kill()
-    prometheus.wait_until(firing={"WeirMetricsAbsent", "WeirNoLeader"})
+    prometheus.wait_for_alerts(firing={"WeirMetricsAbsent", "WeirNoLeader"})
     for process in processes:
         process.start()
-    prometheus.wait_until(clear=set(alert_names()) - {"WeirTableStaleSlowBurn", "WeirTableStaleBudget", "WeirRestartLoop"})
+    prometheus.wait_for_alerts(clear=set(alert_names()) - {"WeirTableStaleSlowBurn", "WeirTableStaleBudget", "WeirRestartLoop"})
 
 
 def rules():

@@ -14,12 +14,12 @@ import confluent_kafka
 
 import reachability
 from checker import Checker
-from cluster import FINAL_STATES, ClusterError
-from kafka import KafkaError
+from cluster import FINAL_STATES
 from ledger import Stream, truth
 from nodes import FaultCluster
 from places import Directory
 from plan import FOLLOWER, LEADER
+from server_process import ServerError
 from shapes import shapes
 from watcher import Watcher
 
@@ -86,7 +86,7 @@ class SeedRun:
         self._jobs = 0          # how many there were
         self._went_on = []      # from which epochs those after the first did
         self._savepoints = []   # (job, epoch) of those that were acknowledged
-        self._todo = []         # actions to come
+        self._to_come = []         # actions to come
         self._begin = None      # of the faults
         self._restarting = False
         self._clock_us = 0      # offset of the processes' wall clock
@@ -121,7 +121,7 @@ class SeedRun:
             with FaultCluster(self._directory / "cluster", self._plan, self._network,
                               self._store) as self._cluster:
                 self._drive()
-        except (ClusterError, KafkaError, RuntimeError, confluent_kafka.KafkaException) as error:
+        except (ServerError, RuntimeError, confluent_kafka.KafkaException) as error:
             self._outcome.error = f"{type(error).__name__}: {error}"
         finally:
             for _, undo in self._until.values():
@@ -140,10 +140,10 @@ class SeedRun:
         self._submit()
         self._stream.start()
         self._begin = time.monotonic()
-        self._todo = list(self._plan.actions)
-        while self._todo or time.monotonic() < self._begin + self._plan.faults_s:
+        self._to_come = list(self._plan.actions)
+        while self._to_come or time.monotonic() < self._begin + self._plan.faults_s:
             if time.monotonic() > max(self._begin + self._plan.faults_s, self._disturbed_at) + CONVERGE_S:
-                raise RuntimeError(f"never came to: {self._todo[0]}")
+                raise RuntimeError(f"never came to: {self._to_come[0]}")
             self._pass_time()
         while self._until or self._asked or not all(task.done() for task in self._tasks):
             self._pass_time()
@@ -158,10 +158,10 @@ class SeedRun:
         return not failpoint or any(hit.startswith(f"{failpoint}=") for hit in self._cluster.hits())
 
     def _perform_what_is_due(self):
-        while self._todo and time.monotonic() >= self._begin + self._todo[0].at_s and self._was_passed(self._todo[0].after):
-            if self._todo[0].kind == "restart" and self._restarting:
+        while self._to_come and time.monotonic() >= self._begin + self._to_come[0].at_s and self._was_passed(self._to_come[0].after):
+            if self._to_come[0].kind == "restart" and self._restarting:
                 return  # one after the other
-            self._perform(self._todo.pop(0))
+            self._perform(self._to_come.pop(0))
 
     # Actions. One with `seconds` is undone then.
 
@@ -319,7 +319,7 @@ class SeedRun:
             self._pass_time()
         try:
             return answer.result()
-        except (ClusterError, subprocess.TimeoutExpired) as error:
+        except (ServerError, subprocess.TimeoutExpired) as error:
             self._refusal = str(error)
             return None
 
@@ -451,7 +451,7 @@ def retry(call, timeout_s):
     while True:
         try:
             return call()
-        except (KafkaError, confluent_kafka.KafkaException, TimeoutError):
+        except (ServerError, confluent_kafka.KafkaException, TimeoutError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)  # between two attempts

@@ -11,12 +11,11 @@ print stays in `directory` and is shown when one ends unexpectedly.
 import json
 import os
 import pathlib
-import signal
 import subprocess
-import time
 import urllib.request
 
 from ports import free_ports
+from server_process import ServerError, ServerProcess, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = pathlib.Path(os.environ.get("WEIR_BINARY", ROOT / "build/release/weir"))
@@ -25,11 +24,11 @@ START_TIMEOUT_S = 30
 FINAL_STATES = ("STOPPED", "CANCELLED", "FINISHED", "FAILED")
 
 
-class ClusterError(Exception):
-    pass
+class ClusterError(ServerError):
+    """What the command line answered, or a job that ended otherwise than a test wants."""
 
 
-class Process:
+class Process(ServerProcess):
     """One `weir` server process."""
 
     binary = WEIR
@@ -37,77 +36,23 @@ class Process:
     tls = None    # for HTTPS
 
     def __init__(self, directory, name, arguments, http_port):
-        self.name = name
+        super().__init__(name, directory)
         self.http = f"http://127.0.0.1:{http_port}"
         self.environment = {}  # of every start
         self._arguments = [str(a) for a in arguments]
-        self._log = pathlib.Path(directory) / f"{name}.log"
         self._directory = directory
-        self._process = None
 
     def start(self, failpoints=None, **environment):
-        assert self._process is None, f"{self.name} runs already"
         env = {**os.environ, **self.environment, **environment}
         env.pop("WEIR_FAILPOINTS", None)
         if failpoints:
             env["WEIR_FAILPOINTS"] = failpoints
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen([*self.wrapper, str(self.binary), *self._arguments], stdin=subprocess.DEVNULL, stdout=log,
-                                             stderr=log, env=env, cwd=self._directory)
-        return self
-
-    @property
-    def pid(self):
-        return self._process.pid
-
-    @property
-    def running(self):
-        return self._process is not None and self._process.poll() is None
-
-    def kill(self):
-        self._end(signal.SIGKILL)
-
-    def stop(self):
-        return self._end(signal.SIGTERM)
-
-    def terminate(self):
-        """SIGTERM, without waiting for the end."""
-        self._process.send_signal(signal.SIGTERM)
-
-    def pause(self):
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self._process.send_signal(signal.SIGCONT)
-
-    def wait_until_dead(self, timeout_s=60):
-        """Waits for an armed failpoint to end the process."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise ClusterError(f"{self.name} is still alive after {timeout_s} s:\n{self.log_tail()}") from None
-        self._process = None
-
-    def _end(self, how):
-        if self._process is None:
-            return None
-        process, self._process = self._process, None
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            process.send_signal(how)
-        try:
-            return process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise ClusterError(f"{self.name} did not end within 20 s of signal {how}:\n{self.log_tail()}") from None
+        return self.run([*self.wrapper, self.binary, *self._arguments], env=env, cwd=self._directory)
 
     def wait_until_ready(self, timeout_s=START_TIMEOUT_S):
-        wait_for(self._ready, timeout_s, lambda: f"{self.name} to be ready:\n{self.log_tail()}")
+        self.wait_until(self._ready, timeout_s)
 
     def _ready(self):
-        if not self.running:
-            raise ClusterError(f"{self.name} ended:\n{self.log_tail()}")
         try:
             with urllib.request.urlopen(f"{self.http}/readyz", timeout=2, context=self.tls) as response:
                 return response.status == 200
@@ -129,15 +74,6 @@ class Process:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise ClusterError(f"{self.name} has no resident set")
-
-    def log_tail(self, lines=40):
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
-
-    def log(self):
-        return self.log_bytes().decode(errors="replace")
-
-    def log_bytes(self):
-        return self._log.read_bytes()
 
 
 class Cluster:
@@ -270,17 +206,6 @@ def leads(coordinator):
         return coordinator.metric_sum("weir_leader") == 1
     except OSError:
         return False
-
-
-def wait_for(condition, timeout_s, what):
-    """Polls until condition() is true; what() says what was waited for."""
-    deadline = time.monotonic() + timeout_s
-    pause = 0.02
-    while not condition():
-        if time.monotonic() > deadline:
-            raise ClusterError(f"waited {timeout_s} s for {what()}")
-        time.sleep(pause)  # between two looks at a condition
-        pause = min(pause * 1.5, 0.25)
 
 
 def parse_metrics(text):

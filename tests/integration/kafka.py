@@ -10,20 +10,19 @@ start() keep ports and data, so a client sees a broker that went away and came b
 
 import contextlib
 import pathlib
-import signal
 import subprocess
-import time
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from ports import free_ports
+from server_process import ServerError, ServerProcess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JARS = ROOT / "build/cache/kafka/libs"
 
 START_TIMEOUT_S = 90
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
 
 # Retention is off: tests write old timestamps, and Kafka would drop such segments at once. A short session, because a
 # broker that was killed is let in again only after its old session has ended.
@@ -62,19 +61,18 @@ inter.broker.listener.name=PLAINTEXT
 """
 
 
-class KafkaError(Exception):
+class KafkaError(ServerError):
     pass
 
 
-class Kafka:
+class Kafka(ServerProcess):
     """One broker. Not safe for use by several threads; the clients it hands out are."""
 
     def __init__(self, directory, properties=None, second_host=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port, self.controller_port, second_port = free_ports(3)
-        self._process = None
-        self._log = self.directory / "broker.log"
+        super().__init__("broker", self.directory)
         text = PROPERTIES.format(
             port=self.port, controller_port=self.controller_port, data=self.directory / "data")
         self.second_brokers = f"{second_host}:{second_port}"
@@ -102,43 +100,17 @@ class Kafka:
         """The address for clients: host:port."""
         return f"127.0.0.1:{self.port}"
 
-    @property
-    def pid(self):
-        return self._process.pid
-
-    @property
-    def running(self):
-        return self._process is not None
-
     # Life of the process.
 
     def start(self):
         """Returns when the broker answers. REQUIRES: it is not running."""
-        assert self._process is None
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                self._java("kafka.Kafka", str(self.directory / "server.properties")),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.kill()
-            raise
+        self.run(self._java("kafka.Kafka", self.directory / "server.properties"))
+        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+        self.wait_until(lambda: answers(admin), START_TIMEOUT_S)
 
     def stop(self):
         """Shuts down in order; data and ports stay for the next start()."""
-        self._end(signal.SIGTERM)
-
-    def kill(self):
-        """Ends the process at once, as a crash would."""
-        self._end(signal.SIGKILL)
-
-    def pause(self):
-        """Stops the process without closing its connections."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self._process.send_signal(signal.SIGCONT)
+        return super().stop(STOP_TIMEOUT_S)
 
     # Topics and records.
 
@@ -239,34 +211,12 @@ class Kafka:
                        "--config", str(self.directory / "server.properties")),
             check=True, stdout=subprocess.DEVNULL)
 
-    def _wait_until_ready(self):
-        deadline = time.monotonic() + START_TIMEOUT_S
-        admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
-        while True:
-            if self._process.poll() is not None:
-                raise KafkaError(f"the broker ended with {self._process.returncode}:\n{self._log_tail()}")
-            try:
-                if admin.list_topics(timeout=1).brokers:
-                    return
-            except confluent_kafka.KafkaException:
-                pass  # Not listening yet.
-            if time.monotonic() > deadline:
-                raise KafkaError(f"the broker did not answer in {START_TIMEOUT_S} s:\n{self._log_tail()}")
 
-    def _end(self, how):
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(how)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def _log_tail(self):
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:])
+def answers(admin):
+    try:
+        return bool(admin.list_topics(timeout=1).brokers)
+    except confluent_kafka.KafkaException:
+        return False  # Not listening yet.
 
 
 def produce_all(producer, topic, values, partition=0, timestamp_ms=None, key=None, headers=None):

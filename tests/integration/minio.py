@@ -8,20 +8,15 @@ import contextlib
 import os
 import pathlib
 import re
-import signal
 import subprocess
-import time
 import urllib.request
 
 from ports import free_ports
 from s3 import Bucket
+from server_process import ServerProcess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60
-
-
-class MinioError(Exception):
-    pass
 
 
 def binary():
@@ -34,7 +29,7 @@ def binary():
     return path
 
 
-class Minio:
+class Minio(ServerProcess):
     """stop() and start() keep data and port."""
 
     # Names that a test can look for in places where they must not be.
@@ -44,10 +39,9 @@ class Minio:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        super().__init__("minio", self.directory)
         self.port, self._console_port = free_ports(2)
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self._log = self.directory / "minio.log"
-        self._process = None
 
     @classmethod
     @contextlib.contextmanager
@@ -67,26 +61,13 @@ class Minio:
         bucket.create()
         return bucket
 
-    @property
-    def pid(self):
-        return self._process.pid
-
     def start(self):
         """Returns when it serves. REQUIRES: it is not running."""
-        assert self._process is None
         environment = {"HOME": str(self.directory), "PATH": os.environ["PATH"], "MINIO_ROOT_USER": self.ACCESS_KEY,
                        "MINIO_ROOT_PASSWORD": self.SECRET_KEY, "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
-        with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                [str(binary()), "server", "--quiet", "--address", f"127.0.0.1:{self.port}", "--console-address",
-                 f"127.0.0.1:{self._console_port}", str(self.directory / "data")],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.kill()
-                raise MinioError(f"MinIO does not serve:\n{self._log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.05)  # between two looks at a condition
+        self.run([binary(), "server", "--quiet", "--address", f"127.0.0.1:{self.port}", "--console-address",
+                  f"127.0.0.1:{self._console_port}", self.directory / "data"], env=environment)
+        self.wait_until(self._ready, START_TIMEOUT_S)
 
     def _ready(self):
         try:
@@ -94,27 +75,3 @@ class Minio:
                 return reply.status == 200
         except OSError:
             return False
-
-    def stop(self):
-        self._end(signal.SIGTERM)
-
-    def kill(self):
-        self._end(signal.SIGKILL)
-
-    def pause(self):
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self):
-        self._process.send_signal(signal.SIGCONT)
-
-    def _end(self, how):
-        if self._process is None:
-            return
-        process, self._process = self._process, None
-        process.send_signal(signal.SIGCONT)
-        process.send_signal(how)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 
 import oracle
-from cluster import WEIR, Cluster, ClusterError, wait_for
+from cluster import WEIR, Cluster, wait_for
 from test_main_job import ACTIVITY, ACTIVITY_ORACLE, produce_spread, rfc3339, source, transactions
 
 HOPS = """
