@@ -8,7 +8,7 @@ from kafka import Kafka
 from minio import Minio
 from places import Prefix
 from plan import COORDINATORS
-from run import SeedRun
+from trial import SeedRun
 
 PROCESSES = [*COORDINATORS, *(f"worker-{i}" for i in range(4))]
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 from lane import Lane  # noqa: E402
 from plan import KINDS, expand  # noqa: E402
-from run import Outcome  # noqa: E402
+from trial import Outcome  # noqa: E402
 
 
 def main():

@@ -116,11 +116,7 @@ class Cluster:
 
     def __enter__(self):
         try:
-            for coordinator in self.coordinators:
-                coordinator.start()
-                coordinator.wait_until_ready()
-            for worker in self.workers:
-                worker.start(**self._worker_environment)
+            self.start()
             for worker in self.workers:
                 worker.wait_until_ready()
         except BaseException:
@@ -128,10 +124,23 @@ class Cluster:
             raise
         return self
 
+    def start(self, failpoints=None):
+        """All processes; `failpoints` are the coordinators'. Workers may still be on their way to them afterwards."""
+        for coordinator in self.coordinators:
+            coordinator.start(failpoints=failpoints)
+            coordinator.wait_until_ready()
+        for worker in self.workers:
+            worker.start(**self._worker_environment)
+
     def __exit__(self, *_):
         self.close()
 
     def close(self):
+        """Ends all that belongs to it."""
+        self.kill()
+
+    def kill(self):
+        """All processes at once."""
         for process in [*self.workers, *self.coordinators]:
             process.kill()
 

@@ -32,19 +32,14 @@ def remove(path):
 
 def kill_all(cluster):
     """Workers lose their disks, too: what they kept there whole would do as well as the cluster's files."""
-    cluster.coordinator.kill()
-    for worker in cluster.workers:
-        worker.kill()
+    cluster.kill()
     for cache in cluster.directory.glob("cache-*"):
         shutil.rmtree(cache)
 
 
 def restart_all(cluster, failpoints=None):
     kill_all(cluster)
-    cluster.coordinator.start(failpoints=failpoints)
-    cluster.coordinator.wait_until_ready()
-    for worker in cluster.workers:
-        worker.start()
+    cluster.start(failpoints)
 
 
 def run_two_epochs(stream):  # noqa: F811
@@ -118,10 +113,7 @@ def test_row17_stops_when_a_table_has_rows_of_the_damaged_epoch(stream, damage):
     kill_all(cluster)
     for path in state_files(cluster, job) - kept:
         damage(path)
-    cluster.coordinator.start()
-    cluster.coordinator.wait_until_ready()
-    for worker in cluster.workers:
-        worker.start()
+    cluster.start()
     wait_for(lambda: cluster.job(job)["state"] == "FAILED", 120, lambda: f"the job to fail: {cluster.job(job)}")
     reason = cluster.job(job)["reason"]
     assert "can't be restored" in reason and "state file" in reason
@@ -136,23 +128,13 @@ def test_row17_stops_when_a_table_has_rows_of_the_damaged_epoch(stream, damage):
 
 def test_row17_a_missing_log_record_stops_the_job_and_says_how_to_go_on(stream):  # noqa: F811
     cluster = stream.cluster
-    stream.produce()
-    job = stream.start("first")
-    stream.wait_read(job)
-    epoch = savepoint(cluster, job)
-    stream.produce()
-    stream.wait_read(job)
-    cluster.coordinator.kill()
-    for worker in cluster.workers:
-        worker.kill()
+    job, epoch = stream.run_past_savepoint()
+    cluster.kill()
     log = cluster.directory / "data/jobs" / job / "log"
     for fold in (log.parent / "fold").glob("*"):
         fold.unlink()
     (log / f"{epoch + 2:020d}").unlink()
-    cluster.coordinator.start()
-    cluster.coordinator.wait_until_ready()
-    for worker in cluster.workers:
-        worker.start()
+    cluster.start()
     shown = cluster.job(job)
     assert shown["state"] == "FAILED" and f"{epoch + 2:020d} is missing" in shown["reason"]
     assert "--restore-tables" in shown["reason"]

@@ -71,12 +71,8 @@ def test_everything_dies_at_once(kafka, topic_name, tmp_path):
             worker.wait_until_ready()
         job = submit()
         cluster.coordinator.wait_until_dead()
-        for worker in cluster.workers:
-            worker.kill()
-        cluster.coordinator.start()
-        cluster.coordinator.wait_until_ready()
-        for worker in cluster.workers:
-            worker.start()
+        cluster.kill()
+        cluster.start()
         return cluster.finish(job)
 
     run_with_crash(kafka, topic_name, tmp_path, crash)
@@ -91,14 +87,9 @@ def test_only_what_came_after_the_last_epoch_is_read_again(kafka, topic_name, tm
     with Cluster(tmp_path / "cluster", workers=2) as cluster:
         job = cluster.submit(script, "activity", BROKERS=kafka.brokers, TOPIC=topic_name, TABLES=tmp_path)["id"]
         cluster.wait_job(job, lambda j: j["records_in"] == 20_000, what="the first rows in an epoch")
-        cluster.coordinator.kill()
-        for worker in cluster.workers:
-            worker.kill()
+        cluster.kill()
         produce_spread(kafka, topic_name, values[20_000:], 2)
-        cluster.coordinator.start()
-        cluster.coordinator.wait_until_ready()
-        for worker in cluster.workers:
-            worker.start()
+        cluster.start()
         for worker in cluster.workers:
             worker.wait_until_ready()
         cluster.wait_job(job, lambda j: j["records_in"] == 30_000, what="all rows")

@@ -45,6 +45,16 @@ class Stream:
         return self.cluster.wait_job(job, lambda j: j["records_in"] == self.produced and j["state"] == "RUNNING",
                                      what=f"{self.produced} rows in an epoch")
 
+    def run_past_savepoint(self):
+        """A job that took a savepoint after the first part and read another part since; its id, the savepoint's epoch."""
+        self.produce()
+        job = self.start("first")
+        self.wait_read(job)
+        epoch = savepoint(self.cluster, job)
+        self.produce()
+        self.wait_read(job)
+        return job, epoch
+
     def judge(self):
         """Every version of the table, and the last one against everything below its watermark."""
         records = oracle.records_table(self.kafka.read(self.topic))
@@ -96,12 +106,7 @@ def test_a_stopped_job_goes_on_under_another_name_with_other_parallelism(stream)
 def test_row1_an_older_savepoint_onto_a_table_with_later_epochs(stream):
     """Peers, row 1. Refused with the reason; with --restore-tables rows are neither skipped nor repeated."""
     cluster = stream.cluster
-    stream.produce()
-    first = stream.start("first")
-    stream.wait_read(first)
-    epoch = savepoint(cluster, first)
-    stream.produce()
-    stream.wait_read(first)
+    first, epoch = stream.run_past_savepoint()
     cluster.stop(first)
     assert kept(cluster, first) == [epoch]
     refused = stream.submit("second", "--from", f"first@{epoch}")
@@ -133,12 +138,7 @@ def test_row1_an_older_savepoint_onto_a_table_with_later_epochs(stream):
 def test_coordinator_dies_while_a_job_goes_on_at(stream, failpoint):
     """The start is made again, to the same end."""
     cluster = stream.cluster
-    stream.produce()
-    first = stream.start("first")
-    stream.wait_read(first)
-    epoch = savepoint(cluster, first)
-    stream.produce()
-    stream.wait_read(first)
+    first, epoch = stream.run_past_savepoint()
     cluster.stop(first)
     cluster.coordinator.kill()
     cluster.coordinator.start(failpoints=f"{failpoint}=crash@1")
@@ -158,12 +158,7 @@ def test_coordinator_dies_while_a_job_goes_on_at(stream, failpoint):
 
 def test_savepoints_outlive_retention_and_are_dropped_on_request(stream):
     cluster = stream.cluster
-    stream.produce()
-    job = stream.start("first")
-    stream.wait_read(job)
-    epoch = savepoint(cluster, job)
-    stream.produce()
-    stream.wait_read(job)
+    job, epoch = stream.run_past_savepoint()
     wait_for(lambda: cluster.job(job)["epoch"] > epoch + 10, 60, lambda: "more epochs")
     assert kept(cluster, job) == [epoch]
     again = cluster.run("job", "checkpoint", job, "--drop", epoch + 1)
@@ -174,15 +169,10 @@ def test_savepoints_outlive_retention_and_are_dropped_on_request(stream):
     stream.wait_read(fork)
     dropped = cluster.weir("job", "checkpoint", job, "--drop", epoch)
     assert not dropped["savepoint"] and kept(cluster, job) == []
-    cluster.coordinator.kill()
-    for worker in cluster.workers:
-        worker.kill()
+    cluster.kill()
     for path in state_files(cluster, job):
         path.unlink()
-    cluster.coordinator.start()
-    cluster.coordinator.wait_until_ready()
-    for worker in cluster.workers:
-        worker.start()
+    cluster.start()
     stream.produce()
     stream.wait_read(fork)
     cluster.stop(fork)
