@@ -1,5 +1,6 @@
-// The commands that talk to a cluster through its API. Each Add function adds subcommands whose
-// callbacks run the command and set *exit_code; the references outlive the app's parse.
+// The commands that talk to a cluster through its API, or look at its tables. Each Add function
+// adds subcommands whose callbacks run the command and set *exit_code; the references outlive the
+// app's parse.
 #ifndef WEIR_CLI_CLIENT_COMMANDS_H_
 #define WEIR_CLI_CLIENT_COMMANDS_H_
 
@@ -20,6 +21,9 @@ void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console
 // status.
 void AddClusterCommands(CLI::App& cluster, const ClientFlags& flags, const Console& console,
                         int* exit_code);
+// show, freshness. They read tables where these lie and need no cluster.
+void AddTableCommands(CLI::App& table, const ClientFlags& flags, const Console& console,
+                      int* exit_code);
 
 }  // namespace weir
 

@@ -32,9 +32,9 @@ absl::StatusOr<Deadline> DeadlineOf(const std::string& timeout) {
   return std::chrono::system_clock::now() + std::chrono::microseconds(*parsed);
 }
 
-void ClientSession::PrintJson(const nlohmann::ordered_json& json) const {
+void PrintJson(const nlohmann::ordered_json& json, std::ostream& out) {
   // Text from outside may not be UTF-8; a replaced byte is better than no output.
-  out() << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
+  out << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << std::endl;
 }
 
 namespace {
@@ -47,21 +47,23 @@ absl::StatusOr<std::unique_ptr<ApiClient>> Connect(const ClientFlags& flags) {
 
 }  // namespace
 
+int RunCommand(const Console& console, const std::function<absl::StatusOr<int>()>& command) {
+  const absl::StatusOr<int> exit_code = command();
+  if (exit_code.ok()) return *exit_code;
+  const absl::Status& status = exit_code.status();
+  *console.err << "weir: " << status.message() << "\n";
+  const bool is_usage = status.GetPayload(kUsagePayload).has_value();
+  return is_usage ? kExitUsage : ExitCodeOf(status.code(), ReasonOf(status));
+}
+
 int RunWithApi(const ClientFlags& flags, const Console& console,
                const std::function<absl::StatusOr<int>(ClientSession&)>& command) {
-  const auto fail = [&](const absl::Status& status) {
-    *console.err << "weir: " << status.message() << "\n";
-    const bool is_usage = status.GetPayload(kUsagePayload).has_value();
-    return is_usage ? kExitUsage : ExitCodeOf(status.code(), ReasonOf(status));
-  };
-  absl::StatusOr<std::unique_ptr<ApiClient>> api = Connect(flags);
-  if (!api.ok()) {
-    fail(api.status());
-    return kExitUsage;
-  }
-  ClientSession session(api->get(), flags, console);
-  const absl::StatusOr<int> exit_code = command(session);
-  return exit_code.ok() ? *exit_code : fail(exit_code.status());
+  return RunCommand(console, [&]() -> absl::StatusOr<int> {
+    absl::StatusOr<std::unique_ptr<ApiClient>> api = Connect(flags);
+    if (!api.ok()) return UsageError(std::string(api.status().message()));
+    ClientSession session(api->get(), flags, console);
+    return command(session);
+  });
 }
 
 }  // namespace weir

@@ -16,6 +16,9 @@ namespace weir {
 
 class ApiClient;
 
+// Indented, with a line end.
+void PrintJson(const nlohmann::ordered_json& json, std::ostream& out);
+
 class ClientSession {
  public:
   ClientSession(ApiClient* api, const ClientFlags& flags, const Console& console)
@@ -25,8 +28,7 @@ class ClientSession {
   bool json() const { return flags_.json(); }
   std::ostream& out() const { return *console_.out; }
   std::ostream& err() const { return *console_.err; }
-  // Indented, with a line end.
-  void PrintJson(const nlohmann::ordered_json& json) const;
+  void PrintJson(const nlohmann::ordered_json& json) const { weir::PrintJson(json, out()); }
 
  private:
   ApiClient* const api_;
@@ -43,6 +45,9 @@ inline constexpr char kTimeoutHelp[] =
     "Give up after that long (10s, \"5 minutes\") with exit code 6";
 
 // Runs `command`, prints its error as "weir: ..." and returns the exit code.
+int RunCommand(const Console& console, const std::function<absl::StatusOr<int>()>& command);
+
+// The same for a command that calls the cluster's API.
 int RunWithApi(const ClientFlags& flags, const Console& console,
                const std::function<absl::StatusOr<int>(ClientSession&)>& command);
 

@@ -106,6 +106,9 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Console& con
   CLI::App* cluster = app.add_subcommand("cluster", "Look at the cluster");
   cluster->require_subcommand(1);
   AddClusterCommands(*cluster, flags, console, &exit_code);
+  CLI::App* table = app.add_subcommand("table", "Look at tables, with or without a cluster");
+  table->require_subcommand(1);
+  AddTableCommands(*table, flags, console, &exit_code);
   AddVersionCommand(app, flags, console);
   if (add_serving != nullptr) add_serving(app, *worker, &exit_code);
 

@@ -75,20 +75,6 @@ class Filter {
   int64_t live_files_ = 0;
 };
 
-absl::Status AddAllFiles(LogStore* store, int64_t version, Filter* filter) {
-  WEIR_ASSIGN_OR_RETURN(const CheckpointFiles base, CheckpointBefore(store, version));
-  WEIR_ASSIGN_OR_RETURN(const FileActions newer, ReadFilesSince(store, base.version, version));
-  for (const std::string& name : base.names) {
-    WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(name));
-    WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, [&newer, filter](const DeltaFileAction& file) {
-      if (newer.count({file.path, file.deletion_vector_id}) != 0) return absl::OkStatus();
-      return filter->Add(file);
-    }));
-  }
-  for (const auto& [key, file] : newer) WEIR_RETURN_IF_ERROR(filter->Add(file));
-  return absl::OkStatus();
-}
-
 absl::Status PointTo(LogStore* store, int64_t version, int64_t actions, int64_t bytes,
                      int64_t live_files) {
   if (ReadLastCheckpointHint(store) >= version) return absl::OkStatus();
@@ -101,12 +87,28 @@ absl::Status PointTo(LogStore* store, int64_t version, int64_t actions, int64_t 
 
 }  // namespace
 
+absl::Status ForEachFile(LogStore* store, int64_t version,
+                         const std::function<absl::Status(const DeltaFileAction&)>& each) {
+  WEIR_ASSIGN_OR_RETURN(const CheckpointFiles base, CheckpointBefore(store, version));
+  WEIR_ASSIGN_OR_RETURN(const FileActions newer, ReadFilesSince(store, base.version, version));
+  for (const std::string& name : base.names) {
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(name));
+    WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, [&](const DeltaFileAction& file) {
+      if (newer.count({file.path, file.deletion_vector_id}) != 0) return absl::OkStatus();
+      return each(file);
+    }));
+  }
+  for (const auto& [key, file] : newer) WEIR_RETURN_IF_ERROR(each(file));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state, int64_t now_ms) {
   WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<CheckpointWriter> writer, OpenCheckpointWriter());
   WEIR_RETURN_IF_ERROR(writer->AddState(state));
   const int64_t retention_ms = TombstoneRetentionMs(state.metadata);
   Filter filter(writer.get(), retention_ms < 0 ? 0 : now_ms - retention_ms);
-  WEIR_RETURN_IF_ERROR(AddAllFiles(store, state.version, &filter));
+  WEIR_RETURN_IF_ERROR(ForEachFile(
+      store, state.version, [&filter](const DeltaFileAction& file) { return filter.Add(file); }));
   WEIR_ASSIGN_OR_RETURN(const std::string bytes, writer->Finish());
   WEIR_RETURN_IF_ERROR(Failpoint("lake.before_checkpoint"));
   // Another writer's checkpoint of the same version says the same.

@@ -3,15 +3,23 @@
 #define WEIR_LAKE_DELTA_CHECKPOINT_H_
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace weir {
 
 class LogStore;
+struct DeltaFileAction;
 struct DeltaState;
+
+// Calls `each` for every file that makes up the version, and for tombstones still kept: the last
+// checkpoint before it, streamed through, and the commits since. Memory: those commits.
+absl::Status ForEachFile(LogStore* store, int64_t version,
+                         const std::function<absl::Status(const DeltaFileAction&)>& each);
 
 // Writes a classic checkpoint of state.version: the last checkpoint before it, streamed through,
 // and the commits since. Tombstones older than the table's retention are dropped. Then points

@@ -1,7 +1,6 @@
 #include "lake/delta_rollback.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -28,8 +27,6 @@ using Json = nlohmann::json;
 constexpr char kEngineInfo[] = "weir/" WEIR_VERSION;
 constexpr int kTriesMax = 100;
 constexpr int kUnknownsMax = 3;
-// No epoch comes after it: whoever still commits for an undone lineage finds itself replaced.
-constexpr int64_t kFence = std::numeric_limits<int64_t>::max();
 
 std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -206,7 +203,7 @@ std::string Compose(const TableRollback& rollback, const Attempt& attempt, Json 
       absl::StrCat(Dump(Json{{"commitInfo", std::move(info)}}), "\n",
                    FormatDeltaAction(DeltaTxn{rollback.app_id, rollback.version, now_ms}), "\n");
   for (const TableRollback::Writer& writer : rollback.undo)
-    absl::StrAppend(&out, FormatDeltaAction(DeltaTxn{writer.app_id, kFence, now_ms}), "\n");
+    absl::StrAppend(&out, FormatDeltaAction(DeltaTxn{writer.app_id, kFencedVersion, now_ms}), "\n");
   for (const DeltaFileAction& file : attempt.removes)
     absl::StrAppend(&out, RemoveAction(file, now_ms), "\n");
   for (const DeltaFileAction& file : attempt.restores) absl::StrAppend(&out, AddAction(file), "\n");
