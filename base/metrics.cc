@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -56,11 +57,11 @@ class SeriesOf {
 
   bool Has(const std::string& name) const { return families_.count(name) > 0; }
 
-  void Remove(const std::string& label, const std::string& value) {
+  void Remove(const MetricLabels& labels) {
     for (auto& [name, family] : families_) {
       for (auto it = family.series.begin(); it != family.series.end();) {
-        const auto found = it->first.find(label);
-        const bool goes = found != it->first.end() && found->second == value;
+        const bool goes = std::includes(it->first.begin(), it->first.end(), labels.begin(),
+                                        labels.end());  // maps are sorted
         if (goes) family.metrics->Remove(it->second->metric);
         it = goes ? family.series.erase(it) : std::next(it);
       }
@@ -109,11 +110,16 @@ class PrometheusMetrics : public Metrics {
         buckets);
   }
 
-  void RemoveSeries(const std::string& label, const std::string& value) override {
+  void RemoveSeries(const MetricLabels& labels) override {
     absl::MutexLock lock(&mutex_);
-    counters_.Remove(label, value);
-    gauges_.Remove(label, value);
-    histograms_.Remove(label, value);
+    counters_.Remove(labels);
+    gauges_.Remove(labels);
+    histograms_.Remove(labels);
+  }
+
+  void RemoveGauges(const MetricLabels& labels) override {
+    absl::MutexLock lock(&mutex_);
+    gauges_.Remove(labels);
   }
 
   std::string Serialize() override {

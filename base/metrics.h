@@ -31,7 +31,7 @@ class Histogram {
 };
 
 // One per process, made in cli/ and handed down. Thread-safe. A returned pointer stays valid until
-// RemoveSeries takes its label set away; asking again for the same name and labels returns the same
+// its label set is removed; asking again for the same name and labels returns the same
 // one. `help` of the first call counts.
 class Metrics {
  public:
@@ -43,8 +43,10 @@ class Metrics {
   virtual Histogram* GetHistogram(const std::string& name, const std::string& help,
                                   const MetricLabels& labels,
                                   const std::vector<double>& buckets) = 0;
-  // Drops every series whose label `name` has `value`: a finished job's.
-  virtual void RemoveSeries(const std::string& label, const std::string& value) = 0;
+  // Drops every series that carries all these labels, whatever else it carries: a finished job's.
+  virtual void RemoveSeries(const MetricLabels& labels) = 0;
+  // Only the gauges among them: a task's that has moved, whose counters still count in sums.
+  virtual void RemoveGauges(const MetricLabels& labels) = 0;
   // Prometheus text format.
   virtual std::string Serialize() = 0;
 };

@@ -187,7 +187,7 @@ void Cluster::Drop() {
   leads_ = false;
   RefuseAll();
   registry_.Clear();
-  for (const auto& [id, job] : jobs_) deps_.metrics->RemoveSeries("job", id);
+  for (const auto& [id, job] : jobs_) deps_.metrics->RemoveSeries({{"job", id}});
   jobs_.clear();
   commits_.ForgetAll();
   holding_.clear();

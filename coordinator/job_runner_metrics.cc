@@ -99,7 +99,7 @@ void JobRunner::Do(const FencedNote& note) {
 
 void JobRunner::Do(const EndedNote&) {
   deps_->commits->Forget(spec().plan.sinks);
-  deps_->metrics->RemoveSeries("job", id_);
+  deps_->metrics->RemoveSeries({{"job", id_}});
   TidyUpLater();
 }
 

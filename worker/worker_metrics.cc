@@ -2,12 +2,20 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "operators/worker_memory.h"
 
 namespace weir {
+namespace {
+
+MetricLabels LabelsOf(const JobId& job, const TaskId& task) {
+  return {{"job", job}, {"vertex", absl::StrCat(task.vertex)}, {"task", absl::StrCat(task.index)}};
+}
+
+}  // namespace
 
 WorkerMetrics::WorkerMetrics(Metrics* metrics, Clock* clock, std::string version,
                              const WorkerMemory* memory)
@@ -30,17 +38,23 @@ WorkerMetrics::WorkerMetrics(Metrics* metrics, Clock* clock, std::string version
 
 void WorkerMetrics::Update(const std::vector<JobStats>& jobs, const Exchange::Traffic& traffic,
                            int64_t resident_bytes, bool registered) {
-  std::map<JobId, Generation> now;
+  std::map<JobId, Known> now;
   for (const JobStats& job : jobs) {
-    now[job.job] = job.generation;
-    for (const TaskStats& task : job.tasks) UpdateTask(job, task);
+    Known& known = now[job.job];
+    known.generation = job.generation;
+    if (const auto before = jobs_.find(job.job); before != jobs_.end()) {
+      known.tasks = before->second.tasks;
+      if (before->second.generation != job.generation) {
+        for (const TaskId& task : known.tasks) metrics_->RemoveGauges(LabelsOf(job.job, task));
+      }
+    }
+    for (const TaskStats& task : job.tasks) {
+      if (!absl::c_linear_search(known.tasks, task.task)) known.tasks.push_back(task.task);
+      UpdateTask(job, task);
+    }
   }
-  for (const auto& [job, generation] : jobs_) {
-    if (now.contains(job)) continue;
-    metrics_->RemoveSeries("job", job);
-    const std::string label = absl::StrCat("job=", job, ",");
-    std::erase_if(last_,
-                  [&](const auto& entry) { return entry.first.find(label) != std::string::npos; });
+  for (const auto& [job, known] : jobs_) {
+    if (!now.contains(job)) Forget(job, known);
   }
   jobs_ = std::move(now);
 
@@ -67,10 +81,16 @@ void WorkerMetrics::Update(const std::vector<JobStats>& jobs, const Exchange::Tr
       ->Set(registered ? 1 : 0);
 }
 
+// By task, since a coordinator in the same process has series of the job as well.
+void WorkerMetrics::Forget(const JobId& job, const Known& known) {
+  for (const TaskId& task : known.tasks) metrics_->RemoveSeries(LabelsOf(job, task));
+  const std::string label = absl::StrCat("job=", job, ",");
+  std::erase_if(last_,
+                [&](const auto& entry) { return entry.first.find(label) != std::string::npos; });
+}
+
 void WorkerMetrics::UpdateTask(const JobStats& job, const TaskStats& stats) {
-  const std::map<std::string, std::string> task = {{"job", job.job},
-                                                   {"vertex", absl::StrCat(stats.task.vertex)},
-                                                   {"task", absl::StrCat(stats.task.index)}};
+  const MetricLabels task = LabelsOf(job.job, stats.task);
   Advance(job, "weir_task_busy_seconds_total", "Time the task spent working", task,
           stats.busy_us / 1e6);
   Advance(job, "weir_task_idle_seconds_total", "Time the task had nothing to do", task,

@@ -21,11 +21,17 @@ class WorkerMetrics {
  public:
   WorkerMetrics(Metrics* metrics, Clock* clock, std::string version, const WorkerMemory* memory);
 
-  // Brings every series up to `jobs`; those of jobs that are no longer there are dropped.
+  // Brings every series up to `jobs`. Those of jobs that are no longer here are dropped; of a task
+  // that a later generation placed elsewhere, the gauges, since its counters still count in sums.
   void Update(const std::vector<JobStats>& jobs, const Exchange::Traffic& traffic,
               int64_t resident_bytes, bool registered);
 
  private:
+  struct Known {
+    Generation generation;
+    std::vector<TaskId> tasks;  // that ever had a series
+  };
+  void Forget(const JobId& job, const Known& known);
   void UpdateTask(const JobStats& job, const TaskStats& stats);
   // Adds to the counter what `total` of this generation grew by since the last call.
   void Advance(const JobStats& job, const char* name, const char* help,
@@ -36,7 +42,7 @@ class WorkerMetrics {
   const WorkerMemory* const memory_;
   // By series: generation and total at the last call.
   std::map<std::string, std::pair<Generation, double>> last_;
-  std::map<JobId, Generation> jobs_;
+  std::map<JobId, Known> jobs_;
   Exchange::Traffic last_traffic_;
 };
 

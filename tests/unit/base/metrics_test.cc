@@ -42,12 +42,27 @@ TEST(MetricsTest, RemovesTheSeriesOfOneJob) {
   metrics->GetCounter("weir_rows_total", "Rows.", {{"job", "b"}})->Add(2);
   metrics->GetGauge("weir_lag", "Lag.", {{"job", "a"}})->Set(7);
   metrics->GetGauge("weir_up", "Up.", {})->Set(1);
-  metrics->RemoveSeries("job", "a");
+  metrics->RemoveSeries({{"job", "a"}});
   EXPECT_THAT(metrics->Serialize(),
               AllOf(Not(HasSubstr("job=\"a\"")), HasSubstr("weir_rows_total{job=\"b\"} 2\n"),
                     HasSubstr("weir_up 1\n")));
   metrics->GetCounter("weir_rows_total", "Rows.", {{"job", "a"}, {"task", "0"}})->Add(5);
   EXPECT_THAT(metrics->Serialize(), HasSubstr("weir_rows_total{job=\"a\",task=\"0\"} 5\n"));
+}
+
+TEST(MetricsTest, RemovesOnlyWhatCarriesAllLabels) {
+  auto metrics = MakeMetrics();
+  metrics->GetGauge("weir_lag", "Lag.", {{"job", "a"}, {"task", "0"}})->Set(1);
+  metrics->GetGauge("weir_lag", "Lag.", {{"job", "a"}, {"task", "1"}})->Set(2);
+  metrics->GetGauge("weir_lag", "Lag.", {{"job", "b"}, {"task", "0"}})->Set(3);
+  metrics->GetGauge("weir_lag", "Lag.", {{"job", "a"}})->Set(4);
+  metrics->GetCounter("weir_rows_total", "Rows.", {{"job", "a"}, {"task", "0"}})->Add(5);
+  metrics->RemoveGauges({{"job", "a"}, {"task", "0"}});
+  EXPECT_THAT(metrics->Serialize(), AllOf(Not(HasSubstr("weir_lag{job=\"a\",task=\"0\"}")),
+                                          HasSubstr("weir_lag{job=\"a\",task=\"1\"} 2\n"),
+                                          HasSubstr("weir_lag{job=\"b\",task=\"0\"} 3\n"),
+                                          HasSubstr("weir_lag{job=\"a\"} 4\n"),
+                                          HasSubstr("weir_rows_total{job=\"a\",task=\"0\"} 5\n")));
 }
 
 TEST(MetricsTest, CountsFromManyThreads) {
