@@ -15,6 +15,9 @@ namespace weir {
 // submit, list, get, explain, watch, wait, stop, cancel, checkpoint, checkpoints, rescale.
 void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& console,
                     int* exit_code);
+// apply, diff.
+void AddApplyCommands(CLI::App& job, const ClientFlags& flags, const Console& console,
+                      int* exit_code);
 // list, drain. `worker` has flags of its own for the server, --coordinator among them.
 void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console& console,
                        int* exit_code);

@@ -23,6 +23,8 @@
 #include "cli/client_session.h"
 #include "cli/exit_code.h"
 #include "cli/job_text.h"
+#include "cli/job_wait.h"
+#include "cli/script_input.h"
 #include "weir/v1/job.pb.h"
 
 namespace weir {
@@ -30,10 +32,6 @@ namespace {
 
 using std::chrono::system_clock;
 
-// A wait goes on without a coordinator for so long: it may be starting again elsewhere.
-constexpr std::chrono::seconds kSilenceMax{120};
-constexpr std::chrono::milliseconds kReconnectPause{500};
-constexpr std::chrono::seconds kEndingMax{60};
 constexpr int kPageSize = 500;
 
 // What the flags of one command fill; each command uses some.
@@ -42,6 +40,7 @@ struct JobFlags {
   std::string file;  // script, or script or job for explain
   std::string name;
   std::vector<std::string> variables;
+  std::vector<std::string> drop_states;
   std::string timeout;
   int parallelism = 0;
   int64_t drop_epoch = 0;
@@ -55,26 +54,11 @@ struct JobFlags {
   bool live = false;
 };
 
-absl::StatusOr<std::map<std::string, std::string>> Variables(
-    const std::vector<std::string>& pairs) {
-  std::map<std::string, std::string> variables;
-  for (const std::string& pair : pairs) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return UsageError(
-          absl::StrCat("--var ", pair, ": accepted is NAME=VALUE, such as --var topic=orders"));
-    const std::string name = pair.substr(0, equals);
-    if (!variables.emplace(name, pair.substr(equals + 1)).second)
-      return UsageError(absl::StrCat("--var ", name, " is given twice"));
-  }
-  return variables;
-}
-
 // "JOB" or "JOB@EPOCH".
 absl::Status SetFrom(const JobFlags& flags, v1::SubmitRequest* request) {
   if (flags.from.empty()) {
-    if (!flags.restore_tables) return absl::OkStatus();
-    return UsageError("--restore-tables goes with --from JOB[@EPOCH]");
+    if (!flags.restore_tables && flags.drop_states.empty()) return absl::OkStatus();
+    return UsageError("--restore-tables and --drop-state go with --from JOB[@EPOCH]");
   }
   const size_t at = flags.from.rfind('@');
   request->set_from_job(flags.from.substr(0, at));
@@ -91,24 +75,6 @@ absl::Status SetFrom(const JobFlags& flags, v1::SubmitRequest* request) {
   return absl::OkStatus();
 }
 
-// "-" is standard input.
-absl::StatusOr<std::string> ReadScript(const std::string& file, const Console& console) {
-  if (file == "-")
-    return std::string(std::istreambuf_iterator<char>(*console.in),
-                       std::istreambuf_iterator<char>());
-  absl::StatusOr<std::string> script = ReadFile(file);
-  if (script.ok()) return script;
-  return UsageError(absl::StrCat("cannot read the script: ", script.status().message()));
-}
-
-// "jobs/user-activity.sql" → "user-activity".
-std::string FileStem(const std::string& file) {
-  const size_t slash = file.rfind('/');
-  const std::string last = slash == std::string::npos ? file : file.substr(slash + 1);
-  const size_t dot = last.rfind('.');
-  return dot == std::string::npos || dot == 0 ? last : last.substr(0, dot);
-}
-
 void PrintWarnings(const v1::Job& job, const Console& console) {
   for (const std::string& warning : job.warnings()) *console.err << "warning: " << warning << "\n";
 }
@@ -118,44 +84,6 @@ void ShowJob(const v1::Job& job, const ClientSession& session) {
     session.PrintJson(ToJson(job));
   } else {
     PrintJob(job, session.out());
-  }
-}
-
-// Watches until the job is final; survives a coordinator that goes away for a while.
-absl::StatusOr<v1::Job> WaitUntilFinal(const std::string& name, Deadline deadline,
-                                       ClientSession& session,
-                                       const std::function<void(const v1::Job&)>& on_update) {
-  v1::WatchRequest request;
-  request.set_job(name);
-  v1::Job last;
-  bool seen = false;
-  auto last_contact = system_clock::now();
-  bool told = false;
-  while (true) {
-    const absl::Status status = session.api().Watch(request, deadline, [&](const v1::Job& job) {
-      last = job;
-      seen = true;
-      told = false;
-      last_contact = system_clock::now();
-      if (on_update != nullptr) on_update(job);
-      // Pinned by id: a new job may take the name while we wait.
-      request.set_job(job.id());
-      return !IsFinal(job);
-    });
-    if (seen && IsFinal(last)) return last;
-    if (absl::IsDeadlineExceeded(status)) {
-      return absl::DeadlineExceededError(
-          absl::StrCat(seen ? Outcome(last) : absl::StrCat("job ", name, " has not answered"),
-                       " when the time given was over; it goes on: weir job wait ", name));
-    }
-    const bool may_come_back = status.ok() || absl::IsUnavailable(status);
-    if (!may_come_back || !seen) return status.ok() ? absl::UnavailableError("no answer") : status;
-    if (system_clock::now() - last_contact > kSilenceMax) return status;
-    if (!told) session.err() << "the coordinator does not answer; trying again\n";
-    told = true;
-    if (system_clock::now() + kReconnectPause > deadline)
-      return absl::DeadlineExceededError("no coordinator answered until the time given was over");
-    std::this_thread::sleep_for(kReconnectPause);
   }
 }
 
@@ -179,6 +107,7 @@ absl::StatusOr<int> Submit(const JobFlags& flags, ClientSession& session) {
   request.set_request_id(MakeUuid(*SystemRandom()));
   request.set_validate_only(flags.validate_only);
   request.set_append(flags.append);
+  request.mutable_drop_states()->Assign(flags.drop_states.begin(), flags.drop_states.end());
   WEIR_RETURN_IF_ERROR(SetFrom(flags, &request));
   WEIR_ASSIGN_OR_RETURN(const v1::Job job, session.api().Submit(request));
   PrintWarnings(job, session.console());
@@ -286,11 +215,6 @@ absl::StatusOr<int> AfterEnding(v1::Job job, const JobFlags& flags, Deadline dea
   return job.state() == v1::FAILED ? kExitJobEnded : kExitOk;
 }
 
-// The server itself waits for the end; `flags.wait` goes on where its patience is over.
-Deadline CallDeadline(Deadline deadline) {
-  return std::min<Deadline>(deadline, system_clock::now() + kEndingMax);
-}
-
 absl::StatusOr<int> Stop(const JobFlags& flags, ClientSession& session) {
   WEIR_ASSIGN_OR_RETURN(const Deadline deadline, DeadlineOf(flags.timeout));
   v1::StopRequest request;
@@ -362,6 +286,9 @@ absl::StatusOr<int> Rescale(const JobFlags& flags, ClientSession& session) {
   return kExitOk;
 }
 
+constexpr char kDropStateHelp[] =
+    "With --from: leave behind what the checkpoint holds of this INSERT and the script has no use "
+    "for; windows that are open then miss the rows so far";
 constexpr char kJobHelp[] = "Name or id; a name means the newest job of that name";
 
 // Holds what the commands' options write into, for as long as the app lives.
@@ -411,6 +338,9 @@ void AddSubmit(JobCommandSet& set) {
                      "its positions, state, watermarks and counters");
   submit->add_flag("--restore-tables", flags->restore_tables,
                    "With --from: take rows of later epochs out of the tables, in one commit each");
+  submit->add_option("--drop-state", flags->drop_states, kDropStateHelp)
+      ->take_all()
+      ->allow_extra_args(false);
   submit->add_flag("--validate", flags->validate_only, "Check only, submit nothing");
   submit->add_flag("--wait", flags->wait, "Wait until the job ends");
   submit->add_option("--timeout", flags->timeout, kTimeoutHelp);
@@ -421,6 +351,7 @@ void AddSubmit(JobCommandSet& set) {
 void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& console,
                     int* exit_code) {
   JobCommandSet set(job, flags, console, exit_code);
+  AddApplyCommands(job, flags, console, exit_code);
   AddSubmit(set);
   {
     auto [list, list_flags] = set.Add("list", "List jobs, newest first", List);

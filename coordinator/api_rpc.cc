@@ -106,6 +106,30 @@ const char* RoleOf(SinkRole role) {
   return "";
 }
 
+const char* KindOf(CarriedState::Kind kind) {
+  switch (kind) {
+    case CarriedState::Kind::kPositions:
+      return "positions";
+    case CarriedState::Kind::kWindows:
+      return "windows";
+    case CarriedState::Kind::kCounters:
+      return "counters";
+  }
+  return "";
+}
+
+const char* FateOf(CarriedState::Fate fate) {
+  switch (fate) {
+    case CarriedState::Fate::kKept:
+      return "kept";
+    case CarriedState::Fate::kDropped:
+      return "dropped";
+    case CarriedState::Fate::kEmpty:
+      return "empty";
+  }
+  return "";
+}
+
 void FillParts(const JobView& view, v1::Job* out) {
   for (const SinkView& sink : view.sinks) {
     v1::Sink* to = out->add_sinks();
@@ -171,6 +195,14 @@ void Fill(const JobView& view, bool with_script, v1::Job* out) {
   if (with_script) out->set_script(view.script);
   out->set_from_job(view.from_job);
   out->set_from_epoch(view.from_epoch);
+  for (const CarriedState& carried : view.carried) {
+    v1::CarriedState* to = out->add_carried();
+    to->set_kind(KindOf(carried.kind));
+    to->set_name(carried.name);
+    to->set_fate(FateOf(carried.fate));
+    to->set_bytes(carried.bytes);
+    to->set_partitions(carried.partitions);
+  }
 }
 
 void Fill(const CheckpointView& view, v1::Checkpoint* out) {
@@ -385,13 +417,23 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     args.from_job = request->from_job();
     args.from_epoch = Epoch(request->from_epoch());
     args.restore_tables = request->restore_tables();
-    if (args.from_job.empty() && (args.restore_tables || request->from_epoch() != 0)) {
+    args.drop_states = {request->drop_states().begin(), request->drop_states().end()};
+    args.replaces = request->replaces();
+    if (args.from_job.empty() &&
+        (args.restore_tables || request->from_epoch() != 0 || !args.drop_states.empty())) {
+      return Answer(context, ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
+                                      "from_epoch, restore_tables and drop_states go with from_job",
+                                      "from_job"));
+    }
+    if (!args.replaces.empty() && !args.validate_only) {
       return Answer(context,
                     ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
-                             "from_epoch and restore_tables go with from_job", "from_job"));
+                             "replaces goes with validate_only: stop that job first", "replaces"));
     }
     Reactor* reactor = context->DefaultReactor();
-    cluster_->Submit(std::move(args), Audited<JobView>(*admitted, FinishingJob(reactor, response)));
+    const bool with_script = args.validate_only;
+    cluster_->Submit(std::move(args),
+                     Audited<JobView>(*admitted, FinishingJob(reactor, response, with_script)));
     return reactor;
   }
 

@@ -48,6 +48,8 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
         JobView view;
         view.name = args.name;
         view.warnings = submitted->warnings;
+        view.script = submitted->script;
+        view.carried = submitted->carried;
         return done(view);
       }
       AfterSubmit(submitted, done);
@@ -81,6 +83,7 @@ void Cluster::AcknowledgeSubmit(const Submitted& submitted, bool confirmed,
   if (!confirmed) return done(NotLeaderError(""));
   JobView view = it->second->View(true);
   view.warnings.insert(view.warnings.begin(), submitted.warnings.begin(), submitted.warnings.end());
+  view.carried = submitted.carried;
   done(std::move(view));
 }
 

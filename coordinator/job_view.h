@@ -9,6 +9,7 @@
 
 #include "coordinator/control_messages.h"
 #include "coordinator/job_machine.h"
+#include "coordinator/origin.h"
 #include "model/event_time.h"
 #include "model/snapshot.h"
 
@@ -67,6 +68,7 @@ struct JobView {
   std::string script;
   JobId from_job;  // whose checkpoint it went on from; empty = none
   int64_t from_epoch = 0;
+  std::vector<CarriedState> carried;  // of a submit from that checkpoint
 };
 
 struct CheckpointView {

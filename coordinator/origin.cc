@@ -33,7 +33,25 @@ std::map<std::string, std::string> StatesOf(const Plan& plan) {
   return states;
 }
 
-absl::Status CheckSources(const Plan& before, const Plan& next) {
+std::pair<std::string, std::string> NameOf(const Plan& plan, const InsertSpec& insert) {
+  return {plan.sinks[static_cast<size_t>(insert.sink)].id, insert.name};
+}
+
+// One fit of a checkpoint; fills `out`.
+struct Fit {
+  const Plan& before;
+  const Manifest& checkpoint;
+  const Plan& next;
+  const std::set<std::string>& drop;
+  CarryOver* out;
+
+  absl::Status CarrySources();
+  absl::Status CarryWindows();
+  absl::Status CarryInserts();
+  void BeginEmpty(const std::string& id, const std::string& name);
+};
+
+absl::Status Fit::CarrySources() {
   std::map<std::string, const SourceOp*> held;
   for (const PlanSource& source : SourcesOf(before)) held[source.id] = source.op;
   for (const PlanSource& source : SourcesOf(next)) {
@@ -49,6 +67,11 @@ absl::Status CheckSources(const Plan& before, const Plan& next) {
       return Refuse("the script changes `stop` of ", name,
                     ", and the checkpoint holds where reading ends: leave it as it was");
     }
+    CarriedState carried{CarriedState::Kind::kPositions, source.op->table};
+    carried.partitions = static_cast<int>(
+        std::count_if(checkpoint.positions.begin(), checkpoint.positions.end(),
+                      [&](const PartitionPosition& p) { return p.source == source.id; }));
+    out->states.push_back(std::move(carried));
   }
   if (held.empty()) return absl::OkStatus();
   const SourceOp& lost = *held.begin()->second;
@@ -56,35 +79,92 @@ absl::Status CheckSources(const Plan& before, const Plan& next) {
                 lost.kafka.topic, "), which the script doesn't read under that name");
 }
 
-absl::Status CheckStates(const Plan& before, const Plan& next) {
+int64_t StoredBytes(const Manifest& checkpoint, const std::string& state_id) {
+  std::map<std::string, int64_t> files;  // one may be in several tasks' lists
+  for (const OperatorState& state : checkpoint.states) {
+    if (state.state_id != state_id) continue;
+    for (const StateFile& file : state.files) files[file.path] = file.size;
+  }
+  int64_t bytes = 0;
+  for (const auto& [path, size] : files) bytes += size;
+  return bytes;
+}
+
+absl::Status Fit::CarryWindows() {
   std::map<std::string, std::string> held = StatesOf(before);
   for (const auto& [id, name] : StatesOf(next)) {
-    if (held.erase(id) > 0) continue;
-    return Refuse("the checkpoint has no state for ", name, " (state ", id,
-                  "): its windows would start empty. The aggregation's source, filters, keys, "
-                  "windows, aggregates and target must be as they were");
+    if (held.erase(id) > 0) {
+      out->states.push_back({CarriedState::Kind::kWindows, name, CarriedState::Fate::kKept,
+                             StoredBytes(checkpoint, id)});
+    } else if (drop.contains(name)) {
+      BeginEmpty(id, name);
+    } else {
+      return Refuse("the checkpoint has no state for ", name, " (state ", id,
+                    "): its windows would start empty. The aggregation's source, filters, keys, "
+                    "windows, aggregates and target must be as they were; or --drop-state ",
+                    name, " lets windows that are open now miss the rows so far");
+    }
   }
-  if (held.empty()) return absl::OkStatus();
-  return Refuse("the checkpoint holds state of ", held.begin()->second, " (state ",
-                held.begin()->first, "), which the script has no use for: it would be lost");
+  for (const auto& [id, name] : held) {
+    if (!drop.contains(name)) {
+      return Refuse("the checkpoint holds state of ", name, " (state ", id,
+                    "), which the script has no use for: it would be lost; --drop-state ", name,
+                    " drops it");
+    }
+    out->states.push_back({CarriedState::Kind::kWindows, name, CarriedState::Fate::kDropped,
+                           StoredBytes(checkpoint, id)});
+    std::erase_if(out->manifest.states,
+                  [&id = id](const OperatorState& state) { return state.state_id == id; });
+  }
+  return absl::OkStatus();
 }
 
-std::pair<std::string, std::string> NameOf(const Plan& plan, const InsertSpec& insert) {
-  return {plan.sinks[static_cast<size_t>(insert.sink)].id, insert.name};
+// Windows that the dropped ones have fired already must not fire again with what comes late.
+void Fit::BeginEmpty(const std::string& id, const std::string& name) {
+  OperatorState begin;
+  begin.state_id = id;
+  begin.key_groups = {0, kKeyGroups};
+  begin.watermark = checkpoint.watermark;
+  const std::map<std::string, std::string> held = StatesOf(before);
+  for (const OperatorState& state : checkpoint.states) {
+    const auto owner = held.find(state.state_id);
+    if (owner == held.end() || owner->second != name) continue;
+    begin.watermark = std::max(begin.watermark, state.watermark);
+  }
+  out->manifest.states.push_back(std::move(begin));
+  out->states.push_back({CarriedState::Kind::kWindows, name, CarriedState::Fate::kEmpty});
 }
 
-absl::Status CheckInserts(const Plan& before, const Plan& next) {
-  std::set<std::pair<std::string, std::string>> held;
-  for (const InsertSpec& insert : before.inserts) held.insert(NameOf(before, insert));
-  for (const InsertSpec& insert : next.inserts) {
-    if (held.erase(NameOf(next, insert)) > 0) continue;
-    return Refuse("INSERT ", insert.name,
-                  " is not in the checkpoint: it would miss every row before it; submit it as a "
-                  "job of its own");
+absl::Status Fit::CarryInserts() {
+  std::map<std::pair<std::string, std::string>, InsertCounters> held;
+  for (size_t i = 0; i < before.inserts.size(); ++i) {
+    const auto counted = checkpoint.counters.find(static_cast<int>(i));
+    held[NameOf(before, before.inserts[i])] =
+        counted == checkpoint.counters.end() ? InsertCounters() : counted->second;
   }
-  if (held.empty()) return absl::OkStatus();
-  return Refuse("the checkpoint counts rows of INSERT ", held.begin()->second,
-                ", which the script doesn't have: they would go nowhere from now on");
+  out->manifest.counters.clear();
+  for (size_t i = 0; i < next.inserts.size(); ++i) {
+    const InsertSpec& insert = next.inserts[i];
+    const auto node = held.extract(NameOf(next, insert));
+    if (node.empty()) {
+      return Refuse("INSERT ", insert.name,
+                    " is not in the checkpoint: it would miss every row before it; submit it as a "
+                    "job of its own");
+    }
+    out->manifest.counters[static_cast<int>(i)] = node.mapped();
+    out->states.push_back({CarriedState::Kind::kCounters, insert.name});
+  }
+  for (const auto& [name, counters] : held) {
+    if (!drop.contains(name.second)) {
+      return Refuse("the checkpoint counts rows of INSERT ", name.second,
+                    ", which the script doesn't have: they would go nowhere from now on; "
+                    "--drop-state ",
+                    name.second, " leaves it behind");
+    }
+    out->states.push_back(
+        {CarriedState::Kind::kCounters, name.second, CarriedState::Fate::kDropped});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -131,31 +211,22 @@ absl::StatusOr<const JobLogState::PublishedCheckpoint*> ChooseCheckpoint(const O
                 absl::StrJoin(epochs, ", "), " (* = savepoint)");
 }
 
-absl::Status CheckPlanFits(const Plan& before, const Manifest& checkpoint, const Plan& next) {
+absl::StatusOr<CarryOver> FitCheckpoint(const Plan& before, const Manifest& checkpoint,
+                                        const Plan& next, const std::set<std::string>& drop) {
   if (checkpoint.sources_finished) {
     return Refuse(
         "the job had read its sources to their end, and all of its windows are closed: there is "
         "nothing to go on with; submit without --from");
   }
-  WEIR_RETURN_IF_ERROR(CheckSources(before, next));
-  WEIR_RETURN_IF_ERROR(CheckStates(before, next));
-  WEIR_RETURN_IF_ERROR(CheckInserts(before, next));
+  CarryOver out;
+  out.manifest = checkpoint;
+  out.manifest.staged.clear();
+  Fit fit{before, checkpoint, next, drop, &out};
+  WEIR_RETURN_IF_ERROR(fit.CarrySources());
+  WEIR_RETURN_IF_ERROR(fit.CarryWindows());
+  WEIR_RETURN_IF_ERROR(fit.CarryInserts());
   // Says so as well when a checkpoint doesn't fit its own plan.
-  return BuildRestore(checkpoint, next, 1).status();
-}
-
-std::map<int, InsertCounters> CountersFor(const Plan& before,
-                                          const std::map<int, InsertCounters>& counters,
-                                          const Plan& next) {
-  std::map<std::pair<std::string, std::string>, InsertCounters> by_name;
-  for (const auto& [insert, counted] : counters) {
-    by_name[NameOf(before, before.inserts[static_cast<size_t>(insert)])] = counted;
-  }
-  std::map<int, InsertCounters> out;
-  for (size_t i = 0; i < next.inserts.size(); ++i) {
-    const auto it = by_name.find(NameOf(next, next.inserts[i]));
-    if (it != by_name.end()) out[static_cast<int>(i)] = it->second;
-  }
+  WEIR_RETURN_IF_ERROR(BuildRestore(out.manifest, next, 1).status());
   return out;
 }
 

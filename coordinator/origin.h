@@ -8,6 +8,7 @@
 #ifndef WEIR_COORDINATOR_ORIGIN_H_
 #define WEIR_COORDINATOR_ORIGIN_H_
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -26,6 +27,7 @@ struct OriginJob {
   JobId id;
   JobLogState log;
   bool live = false;
+  bool stopping = false;  // with `live`: looked at as if it had ended already
   // Lineages that went on from its own, directly or not, or from an ancestor of it: whatever they
   // wrote came after what its own tables held. Without its ancestors.
   std::set<std::string> branches;
@@ -42,15 +44,29 @@ std::set<std::string> BranchesOf(const std::string& lineage,
 absl::StatusOr<const JobLogState::PublishedCheckpoint*> ChooseCheckpoint(const OriginJob& origin,
                                                                          Epoch epoch);
 
-// Whether a job with the plan `next` can go on from that checkpoint of a job with the plan `before`
-// so that nothing is left behind and nothing starts empty unnoticed: the same sources, the same
-// keyed states, the same INSERTs. FAILED_PRECONDITION naming the first that differs.
-absl::Status CheckPlanFits(const Plan& before, const Manifest& checkpoint, const Plan& next);
+// Something that a checkpoint holds, or that a plan needs of it, and what becomes of it.
+struct CarriedState {
+  enum class Kind { kPositions, kWindows, kCounters };
+  enum class Fate { kKept, kDropped, kEmpty };  // kEmpty: new, begins without content
+  Kind kind = Kind::kPositions;
+  std::string name;  // of the source table, or of the INSERT
+  Fate fate = Fate::kKept;
+  int64_t bytes = 0;   // of windows, as stored
+  int partitions = 0;  // of positions
+  friend bool operator==(const CarriedState&, const CarriedState&) = default;
+};
+struct CarryOver {
+  Manifest manifest;  // what the plan can start from, without staged files
+  std::vector<CarriedState> states;
+};
 
-// Counters by INSERT of `next`. After CheckPlanFits.
-std::map<int, InsertCounters> CountersFor(const Plan& before,
-                                          const std::map<int, InsertCounters>& counters,
-                                          const Plan& next);
+// What a job with the plan `next` takes along from that checkpoint of a job with the plan `before`:
+// the same sources, the same keyed states, the same INSERTs. Nothing is left behind and nothing
+// starts empty unless `drop` names it: windows by their INSERT, which may then have other ones that
+// begin where the dropped ones ended, and INSERTs that the plan has no more. Names of `drop` that
+// nothing is dropped by are fine. FAILED_PRECONDITION naming the first that differs.
+absl::StatusOr<CarryOver> FitCheckpoint(const Plan& before, const Manifest& checkpoint,
+                                        const Plan& next, const std::set<std::string>& drop);
 
 // Where a state file of another job is kept in the new job's folder. Generation 0: no generation of
 // the new job wrote it. Names are unique across jobs, being random.

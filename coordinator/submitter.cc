@@ -73,6 +73,7 @@ struct Submitter::Request {
   std::optional<OriginJob> from;
   JobOrigin origin;    // with `from`
   std::string holder;  // of the checkpoint of `from`
+  JobId replaced;      // empty = none
 
   // The steps on the pool.
   absl::Status Compile(const CompileJob& compile);
@@ -98,6 +99,7 @@ absl::Status Submitter::Request::Compile(const CompileJob& compile) {
   result.warnings = std::move(compiled->warnings);
   plan = std::move(compiled->plan);
   script = std::move(compiled->script);
+  result.script = script;
   return absl::OkStatus();
 }
 
@@ -217,7 +219,13 @@ void Submitter::Continue(const RequestPtr& request, absl::Status status,
 
 void Submitter::CheckConflicts(const RequestPtr& request) {
   const std::string& name = request->args.name;
-  const JobId holder = deps_.job_of_name(name);
+  JobId holder = deps_.job_of_name(name);
+  if (!request->args.replaces.empty()) {
+    const absl::StatusOr<OriginJob> replaced = deps_.find_origin(request->args.replaces);
+    if (!replaced.ok()) return Finish(request, replaced.status());
+    request->replaced = replaced->id;
+    if (holder == replaced->id) holder.clear();
+  }
   if (!holder.empty() || names_.contains(name)) {
     return Finish(request, ApiError(absl::StatusCode::kAlreadyExists, kReasonNameTaken,
                                     absl::StrCat("job ", holder.empty() ? name : holder,
@@ -229,7 +237,8 @@ void Submitter::CheckConflicts(const RequestPtr& request) {
   names_.insert(name);
   request->reserved_name = true;
   for (const SinkSpec& sink : request->plan.sinks) {
-    const JobId writer = deps_.job_of_table(sink.path);
+    JobId writer = deps_.job_of_table(sink.path);
+    if (!writer.empty() && writer == request->replaced) writer.clear();
     if (!writer.empty() || !tables_.insert(sink.path).second) {
       return Finish(request,
                     ApiError(absl::StatusCode::kAlreadyExists, kReasonTableTaken,
@@ -248,6 +257,7 @@ void Submitter::FindOrigin(const RequestPtr& request) {
   absl::StatusOr<OriginJob> from = deps_.find_origin(request->args.from_job);
   if (!from.ok()) return Finish(request, from.status());
   request->from = *std::move(from);
+  request->from->stopping = request->from->id == request->replaced;
   const OriginJob& job = *request->from;
   const auto refuse = [&](const absl::Status& status) {
     Finish(request, ApiError(status.code(), kReasonFrom, StdView(status.message()), "from_job"));
@@ -256,16 +266,15 @@ void Submitter::FindOrigin(const RequestPtr& request) {
   if (!chosen.ok()) return refuse(chosen.status());
   const Manifest& manifest = (*chosen)->manifest;
   const Plan& before = job.log.spec->plan;
-  if (absl::Status fits = CheckPlanFits(before, manifest, request->plan); !fits.ok()) {
-    return refuse(fits);
-  }
+  absl::StatusOr<CarryOver> carried =
+      FitCheckpoint(before, manifest, request->plan, request->args.drop_states);
+  if (!carried.ok()) return refuse(carried.status());
+  request->result.carried = std::move(carried->states);
   JobOrigin& origin = request->origin;
   origin.job = job.id;
   origin.lineage = job.log.spec->lineage;
   origin.epoch = (*chosen)->epoch;
-  origin.manifest = manifest;
-  origin.manifest.staged.clear();
-  origin.manifest.counters = CountersFor(before, manifest.counters, request->plan);
+  origin.manifest = std::move(carried->manifest);
   origin.restore_tables = request->args.restore_tables;
   request->holder = absl::StrCat("submit ", ++holders_);
   deps_.hold(job.id, request->holder, origin.epoch, [this, request](bool kept) {

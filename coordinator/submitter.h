@@ -37,6 +37,9 @@ struct SubmitArgs {
   std::string from_job;
   Epoch from_epoch;  // 0 = its newest
   bool restore_tables = false;
+  std::set<std::string> drop_states;  // as FitCheckpoint's `drop`
+  // With validate_only: a job, by id or name, that will have been stopped by then; empty = none.
+  std::string replaces;
 };
 
 // What the compiler makes of a script.
@@ -53,7 +56,9 @@ using CompileJob = std::function<absl::StatusOr<CompiledJob>(
 struct Submitted {
   JobId id;
   JobLogState log;
-  bool validated_only = false;  // nothing was made
+  bool validated_only = false;        // nothing was made
+  std::string script;                 // variables filled
+  std::vector<CarriedState> carried;  // with from_job
   std::vector<std::string> warnings;
 };
 

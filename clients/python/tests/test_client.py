@@ -54,7 +54,7 @@ def test_the_end_of_time_is_a_time(cluster, client):
 
 @pytest.mark.parametrize("cls, of", [
     (weir.Job, job_pb2.Job), (weir.Sink, job_pb2.Sink), (weir.Insert, job_pb2.Insert),
-    (weir.Restart, job_pb2.Restart), (weir.Checkpoint, job_pb2.Checkpoint), (weir.Worker, job_pb2.Worker),
+    (weir.Restart, job_pb2.Restart), (weir.CarriedState, job_pb2.CarriedState), (weir.Checkpoint, job_pb2.Checkpoint), (weir.Worker, job_pb2.Worker),
     (weir.ClusterStatus, job_pb2.ClusterStatus)])
 def test_dataclasses_have_every_field_of_the_schema(cls, of):
     assert [field.name for field in dataclasses.fields(cls)] == [field.name for field in of.DESCRIPTOR.fields]

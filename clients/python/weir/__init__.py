@@ -41,10 +41,11 @@ from weir.errors import (
     WorkerLostError,
     WorkerNotFoundError,
 )
-from weir.model import Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker, WorkerState
+from weir.model import CarriedState, Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker, WorkerState
 
 __all__ = [
     "BrokersUnreachableError",
+    "CarriedState",
     "Checkpoint",
     "Client",
     "ClusterStatus",

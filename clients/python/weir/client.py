@@ -55,16 +55,17 @@ class Client:
 
     def submit(self, script: str, name: str, *, variables: typing.Mapping[str, str] | None = None,
                append: bool = False, validate_only: bool = False, from_job: str = "", from_epoch: int = 0,
-               restore_tables: bool = False) -> model.Job:
+               restore_tables: bool = False, drop_states: typing.Iterable[str] = (), replaces: str = "") -> model.Job:
         """Checks the script, its sources and tables, and runs it as a job. Repeated when the connection
         breaks, without making a second job.
 
         With `from_job` it goes on from that job's checkpoint `from_epoch` (0: its newest). Tables that hold rows of
-        later epochs are refused, unless `restore_tables` takes those rows out.
+        later epochs are refused, unless `restore_tables` takes those rows out. State that the script has no use for is
+        refused unless `drop_states` names it. `replaces`, with `validate_only`: check as if that job had been stopped.
         """
         request = job_pb2.SubmitRequest(script=script, name=name, variables=variables or {}, append=append,
                                         validate_only=validate_only, request_id=str(uuid.uuid4()), from_job=from_job,
-                                        from_epoch=from_epoch, restore_tables=restore_tables)
+                                        from_epoch=from_epoch, restore_tables=restore_tables, drop_states=drop_states, replaces=replaces)
         return self._job("Submit", request)
 
     def get(self, job: str) -> model.Job:

@@ -61,6 +61,16 @@ class Restart:
 
 
 @dataclasses.dataclass(frozen=True)
+class CarriedState:
+    """Something that a checkpoint holds, and what a job that goes on from it does with it."""
+    kind: str  # "positions", "windows" or "counters"
+    name: str
+    fate: str  # "kept", "dropped" or "empty"
+    bytes: int
+    partitions: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     name: str
     id: str
@@ -95,6 +105,7 @@ class Job:
     checkpoint_problem: str  # why none was published for long; empty when all is well
     checkpoint_age_ms: int
     checkpoint_failures: int  # since the last one
+    carried: tuple[CarriedState, ...]  # of submit() with from_job only
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +163,7 @@ def from_message(cls, message):
 
 # In the order of the schema's numbers.
 _STATES = {"Job": tuple(JobState), "Worker": tuple(WorkerState)}
-_NESTED = {"sinks": Sink, "inserts": Insert, "restarts": Restart}
+_NESTED = {"sinks": Sink, "inserts": Insert, "restarts": Restart, "carried": CarriedState}
 
 
 def _value(message, name: str):

@@ -519,5 +519,79 @@ TEST_F(ClientCommandsTest, ShowsTheCluster) {
   EXPECT_THAT(out_, HasSubstr("8, 0 used"));
 }
 
+// --- apply and diff ---
+
+TEST_F(ClientCommandsTest, ApplyLeavesWhatStandsAlone) {
+  cluster_.job = JobIn(v1::RUNNING);
+  cluster_.job.set_script("SELECT 1; -- one");
+  EXPECT_EQ(Run({"job", "apply", "-f", Script("activity.sql", "SELECT  1;\n")}), kExitOk) << err_;
+  EXPECT_EQ(out_, "activity-0a1b2c3d\n");
+  EXPECT_THAT(err_, HasSubstr("unchanged; activity-0a1b2c3d is RUNNING"));
+  EXPECT_THAT(cluster_.submitted, IsEmpty());
+  EXPECT_THAT(cluster_.stopped, IsEmpty());
+  EXPECT_EQ(Run({"job", "apply", "-f", Script("activity.sql"), "-o", "json"}), kExitOk) << err_;
+  EXPECT_EQ(json::parse(out_)["action"], "unchanged");
+  EXPECT_EQ(json::parse(out_)["job"]["id"], "activity-0a1b2c3d");
+}
+
+TEST_F(ClientCommandsTest, DiffShowsAndMakesNothing) {
+  cluster_.job = JobIn(v1::RUNNING);
+  cluster_.job.set_script("SET parallelism = 1;\nSELECT 1;");
+  cluster_.job.set_epoch(7);
+  v1::CarriedState* carried = cluster_.job.add_carried();
+  carried->set_kind("windows");
+  carried->set_name("activity");
+  carried->set_fate("kept");
+  carried->set_bytes(2048);
+  const std::string file = Script("activity.sql", "SET parallelism = ${N};\nSELECT 1;");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"job", "diff"}, {"job", "apply", "--dry-run"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.insert(arguments.end(), {"-f", file, "--var", "N=2", "--drop-state", "activity"});
+    EXPECT_EQ(Run(arguments), kExitOk) << err_;
+    EXPECT_THAT(out_, AllOf(HasSubstr("stop activity-0a1b2c3d behind a last checkpoint"),
+                            HasSubstr("\n-SET parallelism = 1;\n+SET parallelism = 2;\n"),
+                            HasSubstr("  kept     windows of activity, 2.0 KiB\n")));
+    const v1::SubmitRequest& check = cluster_.submitted.back();
+    EXPECT_TRUE(check.validate_only());
+    EXPECT_EQ(check.replaces(), "activity-0a1b2c3d");
+    EXPECT_EQ(check.from_job(), "activity-0a1b2c3d");
+    EXPECT_THAT(check.drop_states(), ElementsAre("activity"));
+  }
+  EXPECT_THAT(cluster_.stopped, IsEmpty());
+}
+
+TEST_F(ClientCommandsTest, ApplyGoesOnFromAJobThatEnded) {
+  cluster_.job = JobIn(v1::STOPPED);
+  cluster_.job.set_script("SELECT 1;");
+  cluster_.job.set_epoch(7);
+  EXPECT_EQ(Run({"job", "apply", "-f", Script("activity.sql")}), kExitOk) << err_;
+  ASSERT_EQ(cluster_.submitted.size(), 2u);
+  EXPECT_TRUE(cluster_.submitted[0].validate_only());
+  EXPECT_EQ(cluster_.submitted[0].replaces(), "") << "nothing has to be stopped";
+  EXPECT_FALSE(cluster_.submitted[1].validate_only());
+  EXPECT_EQ(cluster_.submitted[1].from_job(), "activity-0a1b2c3d");
+  EXPECT_THAT(cluster_.submitted[1].request_id(), StartsWith("apply-"));
+  EXPECT_THAT(cluster_.stopped, IsEmpty());
+  const std::string id = cluster_.submitted[1].request_id();
+  EXPECT_EQ(Run({"job", "apply", "-f", Script("activity.sql")}), kExitOk) << err_;
+  EXPECT_EQ(cluster_.submitted.back().request_id(), id) << "once more is the same step";
+}
+
+TEST_F(ClientCommandsTest, ApplyRefusesBadInputBeforeItAsks) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"job", "apply"},
+        {"job", "apply", "-f", directory_ / "absent.sql"},
+        {"job", "apply", "-f", "-"},
+        {"job", "apply", "-f", Script("a.sql"), "--var", "x"},
+        {"job", "diff", "-f", Script("a.sql"), "--timeout", "5s"},
+        {"job", "submit", Script("a.sql"), "--drop-state", "x"}}) {
+    EXPECT_EQ(Run(arguments), kExitUsage) << ::testing::PrintToString(arguments);
+  }
+  EXPECT_EQ(Run({"job", "apply", "-f", Script("a.sql", "SELECT ${X};")}), kExitFailure);
+  EXPECT_THAT(err_, AllOf(HasSubstr("line 1, column 8"), HasSubstr("X")));
+  EXPECT_THAT(cluster_.submitted, IsEmpty());
+}
+
 }  // namespace
 }  // namespace weir

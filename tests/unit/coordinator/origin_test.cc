@@ -37,7 +37,7 @@ FinalAggregateOp& AggregateIn(Plan* plan) {
 class PlanFitsTest : public ::testing::Test {
  protected:
   std::string Refused(const Plan& next) {
-    const absl::Status status = CheckPlanFits(before_, manifest_, next);
+    const absl::Status status = FitCheckpoint(before_, manifest_, next, {}).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     return std::string(status.message());
   }
@@ -46,13 +46,13 @@ class PlanFitsTest : public ::testing::Test {
 };
 
 TEST_F(PlanFitsTest, TheSameQueryFits) {
-  EXPECT_EQ(CheckPlanFits(before_, manifest_, before_), absl::OkStatus());
+  EXPECT_EQ(FitCheckpoint(before_, manifest_, before_, {}).status(), absl::OkStatus());
   Plan elsewhere = before_;
   elsewhere.sinks[0].path = "/tables/other";
   elsewhere.settings.parallelism = 7;
   elsewhere.settings.checkpoint_interval_us = 5;
   SourceIn(&elsewhere).watermark_bound_us = 99;
-  EXPECT_EQ(CheckPlanFits(before_, manifest_, elsewhere), absl::OkStatus());
+  EXPECT_EQ(FitCheckpoint(before_, manifest_, elsewhere, {}).status(), absl::OkStatus());
 }
 
 // Peers, row 18 (FLINK-27572, 30437, 35857): an upgrade that silently starts empty.
@@ -94,17 +94,82 @@ TEST_F(PlanFitsTest, AFinishedRunIsRefused) {
   EXPECT_THAT(Refused(before_), HasSubstr("nothing to go on with"));
 }
 
-TEST(CountersForTest, FollowTheInsertsNames) {
-  Plan before = TestSpec().plan;
+TEST_F(PlanFitsTest, CountersFollowTheInsertsNames) {
+  Plan before = before_;
   before.inserts = {{0, "a", 0}, {0, "b", 0}};
   Plan next = before;
   std::swap(next.inserts[0], next.inserts[1]);
-  std::map<int, InsertCounters> counters;
-  counters[0].read = 1;
-  counters[1].read = 2;
-  const auto moved = CountersFor(before, counters, next);
-  EXPECT_EQ(moved.at(0).read, 2);
-  EXPECT_EQ(moved.at(1).read, 1);
+  manifest_.counters[0].read = 1;
+  manifest_.counters[1].read = 2;
+  const auto fit = FitCheckpoint(before, manifest_, next, {});
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  EXPECT_EQ(fit->manifest.counters.at(0).read, 2);
+  EXPECT_EQ(fit->manifest.counters.at(1).read, 1);
+}
+
+using Kind = CarriedState::Kind;
+using Fate = CarriedState::Fate;
+
+TEST_F(PlanFitsTest, SaysWhatIsCarried) {
+  manifest_.states[0].files[0].size = 70;
+  manifest_.states.push_back(manifest_.states[0]);  // one file in two tasks' lists
+  StagedFile file;
+  manifest_.staged = {file};
+  const auto fit = FitCheckpoint(before_, manifest_, before_, {});
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  EXPECT_THAT(fit->states, ElementsAre(CarriedState{Kind::kPositions, "events", Fate::kKept, 0, 1},
+                                       CarriedState{Kind::kWindows, "activity", Fate::kKept, 70},
+                                       CarriedState{Kind::kCounters, "activity", Fate::kKept}));
+  EXPECT_EQ(fit->manifest.states, manifest_.states);
+  EXPECT_THAT(fit->manifest.staged, IsEmpty());
+}
+
+TEST_F(PlanFitsTest, NamedStateIsDroppedAndTheNewOneBeginsWhereItEnded) {
+  manifest_.watermark = EventTime{50};
+  manifest_.states[0].watermark = EventTime{60};
+  Plan next = before_;
+  AggregateIn(&next).spec.state_id = "another";
+  const auto fit = FitCheckpoint(before_, manifest_, next, {"activity"});
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  ASSERT_EQ(fit->manifest.states.size(), 1u);
+  const OperatorState& begins = fit->manifest.states[0];
+  EXPECT_EQ(begins.state_id, "another");
+  EXPECT_THAT(begins.files, IsEmpty());
+  EXPECT_EQ(begins.watermark, EventTime{60}) << "what has fired doesn't fire again";
+  EXPECT_EQ(begins.key_groups, (KeyGroupRange{0, kKeyGroups}));
+  EXPECT_THAT(fit->states,
+              UnorderedElementsAre(CarriedState{Kind::kPositions, "events", Fate::kKept, 0, 1},
+                                   CarriedState{Kind::kWindows, "activity", Fate::kEmpty},
+                                   CarriedState{Kind::kWindows, "activity", Fate::kDropped},
+                                   CarriedState{Kind::kCounters, "activity", Fate::kKept}));
+}
+
+TEST_F(PlanFitsTest, DroppingOneNameAllowsNoOther) {
+  Plan next = before_;
+  AggregateIn(&next).spec.state_id = "another";
+  const auto fit = FitCheckpoint(before_, manifest_, next, {"activity2", "agg"});
+  EXPECT_TRUE(absl::IsFailedPrecondition(fit.status())) << fit.status();
+  EXPECT_THAT(std::string(fit.status().message()), HasSubstr("--drop-state activity"));
+}
+
+TEST_F(PlanFitsTest, PositionsAreNeverDropped) {
+  Plan next = before_;
+  next.vertices[0].operators[0].id = "src2";
+  EXPECT_FALSE(FitCheckpoint(before_, manifest_, next, {"events", "activity"}).ok());
+}
+
+TEST_F(PlanFitsTest, ANamedInsertIsLeftBehind) {
+  Plan next = before_;
+  next.inserts.clear();
+  next.vertices.pop_back();
+  const auto fit = FitCheckpoint(before_, manifest_, next, {"activity"});
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  EXPECT_THAT(fit->manifest.states, IsEmpty());
+  EXPECT_THAT(fit->manifest.counters, IsEmpty());
+  next = before_;
+  next.inserts.push_back({0, "new", 0});
+  EXPECT_FALSE(FitCheckpoint(before_, manifest_, next, {"new"}).ok())
+      << "dropping can't give a new INSERT the rows before it";
 }
 
 TEST(ChooseCheckpointTest, NamesWhatThereIs) {
