@@ -136,14 +136,17 @@ bool IsDone(const DeltaState& state, const TableRollback& rollback) {
   return stored != state.txns.end() && stored->second.version >= rollback.version;
 }
 
+// Saturates: sizes are what other writers wrote, and only people read the sum.
 int64_t SizeOf(const std::vector<DeltaFileAction>& files) {
-  int64_t size = 0;
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  uint64_t sum = 0;
   for (const DeltaFileAction& file : files) {
     const Json body = Json::parse(file.json, nullptr, false);
-    if (body.is_object() && body.contains("size") && body["size"].is_number_integer())
-      size += body["size"].get<int64_t>();
+    const auto size = body.find("size");
+    if (size == body.end() || !size->is_number_unsigned()) continue;
+    sum += std::min(size->get<uint64_t>(), kMax - sum);
   }
-  return size;
+  return static_cast<int64_t>(sum);
 }
 
 // PROTOCOL.md, "Add File and Remove File": what a remove repeats of its add.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -149,6 +150,26 @@ TEST_F(DeltaRollbackTest, TheCommitSaysWhatItDid) {
 
 // Iceberg #10892: after restoring an older checkpoint the sink takes the table's recorded maximum
 // for its own and skips what it reads again.
+TEST_F(DeltaRollbackTest, SizesOfOtherWritersDoNotOverflowTheSum) {
+  const std::string txn = FormatDeltaAction(DeltaTxn{kOld, 3, 1}) + "\n";
+  const auto add = [](const std::string& path, const std::string& size) {
+    return absl::StrCat("{\"add\":{\"path\":\"", path, "\",\"partitionValues\":{},\"size\":", size,
+                        ",\"modificationTime\":1,\"dataChange\":true}}\n");
+  };
+  const std::map<std::string, std::string> sums{
+      {add("a", "9223372036854775807") + add("b", "1"), "9223372036854775807"},
+      {add("a", "18446744073709551615") + add("b", "7"), "9223372036854775807"},
+      {add("a", "-5") + add("b", "7"), "7"},
+      {add("a", "1.5") + add("b", "\"7\"") + add("c", "9"), "9"}};
+  for (const auto& [adds, sum] : sums) {
+    log_.files.clear();
+    CommitAs(kOld, 2, "kept");
+    CommitByOther(txn + adds);
+    ASSERT_TRUE(RollBack({{kOld, 2}}).ok()) << adds;
+    EXPECT_EQ(Actions(3)[0]["commitInfo"]["operationMetrics"]["removedFilesSize"], sum) << adds;
+  }
+}
+
 TEST_F(DeltaRollbackTest, RestoringAnOlderCheckpointSkipsNothing) {
   Epochs(kOld, "a", 3, 6);
   ASSERT_TRUE(RollBack({{kOld, 4}}).ok());
