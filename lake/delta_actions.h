@@ -76,8 +76,13 @@ struct DeltaCommit {
   std::vector<DeltaFileAction> files;
 };
 
-// DATA_LOSS naming version and line when a line isn't an action.
+// DATA_LOSS naming version and line when a line isn't an action: no JSON object, an action of ours
+// without its fields, text that isn't UTF-8, a number beyond 64 bits, more than 1,024 levels. Of
+// fields named alike the last one counts.
 absl::StatusOr<DeltaCommit> ParseDeltaCommit(int64_t version, std::string_view bytes);
+
+// Whether `text` may stand in a commit file as an object, as far as the parser above goes.
+bool IsJsonObject(std::string_view text);
 
 // Each as one line of a commit file, without the newline.
 std::string FormatDeltaAction(const DeltaProtocol& protocol);

@@ -221,7 +221,7 @@ absl::StatusOr<CommitResult> DeltaCommitter::Commit(const TableCommit& commit) {
   attempt.commit = &commit;
   attempt.txn_id = MakeUuid(*random_);
   attempt.weir_info = commit.weir_info.empty() ? "{}" : commit.weir_info;
-  if (attempt.weir_info.front() != '{' || !Json::accept(attempt.weir_info))
+  if (!IsJsonObject(attempt.weir_info))
     return absl::InvalidArgumentError("weir_info is not a JSON object");
   while (true) {
     const absl::StatusOr<bool> done = Try(&attempt);

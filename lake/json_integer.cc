@@ -11,7 +11,6 @@ namespace weir {
 
 template <class T>
 T JsonInteger(const nlohmann::json& value) {
-  constexpr double kExactMax = 9'007'199'254'740'992;  // 2^53
   if (value.is_number_unsigned() && std::in_range<T>(value.get<uint64_t>())) {
     return static_cast<T>(value.get<uint64_t>());
   }
@@ -20,16 +19,19 @@ T JsonInteger(const nlohmann::json& value) {
     return static_cast<T>(value.get<int64_t>());
   }
   if (value.is_number_float()) {
-    const double number = value.get<double>();
-    if (std::abs(number) <= kExactMax && std::trunc(number) == number &&
-        std::in_range<T>(static_cast<int64_t>(number))) {
-      return static_cast<T>(number);
-    }
+    const std::optional<int64_t> whole = WholeNumber(value.get<double>());
+    if (whole && std::in_range<T>(*whole)) return static_cast<T>(*whole);
   }
   throw nlohmann::json::out_of_range::create(
       406,
       absl::StrCat("found ", value.dump(), ", expected an integer of ", 8 * sizeof(T), " bits"),
       &value);
+}
+
+std::optional<int64_t> WholeNumber(double number) {
+  constexpr double kExactMax = 9'007'199'254'740'992;  // 2^53
+  if (!(std::abs(number) <= kExactMax) || std::trunc(number) != number) return std::nullopt;
+  return static_cast<int64_t>(number);
 }
 
 template int32_t JsonInteger<int32_t>(const nlohmann::json& value);

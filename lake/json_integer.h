@@ -3,7 +3,9 @@
 #ifndef WEIR_LAKE_JSON_INTEGER_H_
 #define WEIR_LAKE_JSON_INTEGER_H_
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 namespace weir {
 
@@ -11,6 +13,9 @@ namespace weir {
 // holds. 1.0 is one: some writers know no integers.
 template <class T>
 T JsonInteger(const nlohmann::json& value);
+
+// The same for a number that a parser took for a double: the integer, if it surely is one.
+std::optional<int64_t> WholeNumber(double number);
 
 }  // namespace weir
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "absl/strings/str_cat.h"
 #include "lake/delta_checkpoint.h"
 #include "lake/parquet_checkpoint.h"
@@ -270,6 +272,79 @@ TEST(DeltaActionsTest, SurviveARoundTrip) {
   EXPECT_EQ(*commit->metadata, metadata);
   EXPECT_THAT(commit->txns, ElementsAre(txn));
   EXPECT_THAT(commit->files, IsEmpty());
+}
+
+TEST(DeltaActionsTest, IgnoresWhatItDoesNotKnow) {
+  const auto commit = ParseDeltaCommit(
+      4,
+      R"({"cdc":{"path":"c"},"sidecar":5,"txn":null})"
+      "\n"
+      R"({"commitInfo":{"operation":"WRITE","engine":{"deep":[1,{"a":1.5e300}]},"txnId":null}})");
+  ASSERT_TRUE(commit.ok()) << commit.status();
+  ASSERT_TRUE(commit->info.has_value());
+  EXPECT_EQ(commit->info->operation, "WRITE");
+  EXPECT_EQ(commit->info->txn_id, "");
+  EXPECT_THAT(commit->txns, IsEmpty());
+  EXPECT_THAT(commit->files, IsEmpty());
+}
+
+TEST(DeltaActionsTest, OfFieldsNamedAlikeTheLastCounts) {
+  const auto commit =
+      ParseDeltaCommit(4, R"({"txn":{"appId":"a","version":1,"appId":"b","version":2}})");
+  ASSERT_TRUE(commit.ok()) << commit.status();
+  EXPECT_THAT(commit->txns, ElementsAre(DeltaTxn{"b", 2, std::nullopt}));
+}
+
+TEST(DeltaActionsTest, KeepsAllOfAFile) {
+  const std::string file =
+      R"({"path":"a%20b","size":18446744073709551615,"tags":{"k":"v","n":null},)"
+      R"("stats":"{\"numRecords\":3,\"maxValues\":{\"t\":\"é\\n\u0001\"}}",)"
+      R"("deletionVector":{"storageType":"u","pathOrInlineDv":"xyz","offset":4},"share":0.25})";
+  const auto commit = ParseDeltaCommit(4, absl::StrCat("{\"remove\":", file, "}"));
+  ASSERT_TRUE(commit.ok()) << commit.status();
+  ASSERT_EQ(commit->files.size(), 1u);
+  EXPECT_FALSE(commit->files[0].add);
+  EXPECT_EQ(commit->files[0].path, "a%20b");
+  EXPECT_EQ(commit->files[0].deletion_vector_id, "uxyz@4");
+  EXPECT_EQ(nlohmann::json::parse(commit->files[0].json), nlohmann::json::parse(file));
+}
+
+TEST(DeltaActionsTest, RefusesWhatIsNoAction) {
+  const std::string deep = std::string(2000, '[') + std::string(2000, ']');
+  for (const std::string& line : std::vector<std::string>{
+           "[1]",
+           "5",
+           "null",
+           " ",
+           "{} {}",
+           "{",
+           "{\"a\":}",
+           "{\"a\":01}",
+           "{'a':1}",
+           "{\"a\":\"\xff\"}",
+           "{\"a\":1e400}",
+           "{\"a\":18446744073709551616}",
+           "{\"a\":" + deep + "}",
+           "{\"txn\":5}",
+           "{\"txn\":[]}",
+           "{\"txn\":{\"appId\":\"a\"}}",
+           "{\"txn\":{\"appId\":7,\"version\":1}}",
+           "{\"add\":{\"path\":null}}",
+           "{\"add\":{\"path\":\"a\",\"deletionVector\":{}}}",
+           "{\"commitInfo\":\"x\"}",
+           "{\"metaData\":{\"id\":\"m\",\"schemaString\":\"\",\"partitionColumns\":[1]}}",
+           "{\"domainMetadata\":{\"domain\":\"d\",\"removed\":\"yes\"}}"}) {
+    const absl::Status status = ParseDeltaCommit(4, "{}\n" + line + "\n").status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << line << ": " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("version 4 of the Delta log, line 2: "));
+  }
+}
+
+TEST(DeltaActionsTest, TellsObjectsFromOtherText) {
+  for (const char* text : {"{}", R"({"a":[1,{"b":null}]})", " {} "})
+    EXPECT_TRUE(IsJsonObject(text)) << text;
+  for (const char* text : {"", " ", "[]", "1", "{}{}", "{\"a\":1,}", "{\"a\"", "{\"a\":\"\xff\"}"})
+    EXPECT_FALSE(IsJsonObject(text)) << text;
 }
 
 TEST(DeltaActionsTest, PercentEncodesPaths) {
