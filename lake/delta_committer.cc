@@ -84,7 +84,8 @@ class DeltaCommitter : public TableCommitter {
   };
 
   absl::Status Create(const Schema& schema);
-  absl::Status CheckTable() const;
+  // Our schema as the table spells it, if we may append.
+  absl::StatusOr<Schema> MatchTable() const;
   absl::Status CatchUp(Attempt* attempt);
   void Notice(const DeltaCommit& seen, Attempt* attempt);
   std::optional<int64_t> StoredVersion() const;
@@ -154,7 +155,8 @@ absl::StatusOr<TableState> DeltaCommitter::Prepare(const Schema& schema, const s
   state_ = *std::move(loaded);
   schema_ = schema;
   app_id_ = app_id;
-  if (absl::Status checked = CheckTable(); !checked.ok()) return Explain(checked);
+  absl::StatusOr<Schema> matched = MatchTable();
+  if (!matched.ok()) return Explain(matched.status());
   looked_us_ = clock_->MonotonicMicros();
   app_table_version_ = -1;
   committed_by_others_.clear();
@@ -166,9 +168,7 @@ absl::StatusOr<TableState> DeltaCommitter::Prepare(const Schema& schema, const s
   out.table_version = state_.version;
   out.app_version = StoredVersion();
   for (const auto& [id, txn] : state_.txns) out.app_ids.push_back(id);
-  WEIR_ASSIGN_OR_RETURN(const std::vector<DeltaColumn> columns,
-                        ParseDeltaSchema(state_.metadata.schema));
-  WEIR_ASSIGN_OR_RETURN(out.schema, MatchSchema(schema, columns));
+  out.schema = *std::move(matched);
   return out;
 }
 
@@ -199,11 +199,10 @@ absl::Status DeltaCommitter::Create(const Schema& schema) {
   return put;
 }
 
-absl::Status DeltaCommitter::CheckTable() const {
-  WEIR_RETURN_IF_ERROR(CheckAppendAllowed(state_.protocol, state_.metadata));
+absl::StatusOr<Schema> DeltaCommitter::MatchTable() const {
   WEIR_ASSIGN_OR_RETURN(const std::vector<DeltaColumn> columns,
-                        ParseDeltaSchema(state_.metadata.schema));
-  return MatchSchema(schema_, columns).status();
+                        CheckAppendAllowed(state_.protocol, state_.metadata));
+  return MatchSchema(schema_, columns);
 }
 
 std::optional<int64_t> DeltaCommitter::StoredVersion() const {
@@ -297,7 +296,7 @@ absl::Status DeltaCommitter::CatchUp(Attempt* attempt) {
   if (attempt->tried_version >= 0 && state_.version >= attempt->tried_version)
     ++attempt->result.rebases;
   if (!recheck_) return absl::OkStatus();
-  WEIR_RETURN_IF_ERROR(CheckTable());
+  WEIR_RETURN_IF_ERROR(MatchTable().status());
   recheck_ = false;
   return absl::OkStatus();
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,7 +11,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
-#include "lake/delta_schema.h"
 
 namespace weir {
 namespace {
@@ -136,11 +134,11 @@ absl::Status CheckProperties(const DeltaMetadata& metadata) {
   return absl::OkStatus();
 }
 
-absl::Status CheckColumns(const DeltaMetadata& metadata) {
+absl::StatusOr<std::vector<DeltaColumn>> CheckColumns(const DeltaMetadata& metadata) {
   if (!metadata.partition_columns.empty())
     return Refuse(absl::StrCat("the table is partitioned by ", metadata.partition_columns.front()),
                   "write to a table without partitions: readers skip files by their statistics");
-  WEIR_ASSIGN_OR_RETURN(const std::vector<DeltaColumn> columns, ParseDeltaSchema(metadata.schema));
+  WEIR_ASSIGN_OR_RETURN(std::vector<DeltaColumn> columns, ParseDeltaSchema(metadata.schema));
   for (const DeltaColumn& column : columns)
     for (const std::string& key : column.metadata_keys)
       for (const Refusal& refusal : kRefusedColumnMetadata)
@@ -148,12 +146,13 @@ absl::Status CheckColumns(const DeltaMetadata& metadata) {
           return Refuse(absl::StrCat("column ", column.name, " of the table has ", refusal.advice,
                                      " (", key, "), which Weir can't evaluate"),
                         "drop that, or write to another table");
-  return absl::OkStatus();
+  return columns;
 }
 
 }  // namespace
 
-absl::Status CheckAppendAllowed(const DeltaProtocol& protocol, const DeltaMetadata& metadata) {
+absl::StatusOr<std::vector<DeltaColumn>> CheckAppendAllowed(const DeltaProtocol& protocol,
+                                                            const DeltaMetadata& metadata) {
   WEIR_RETURN_IF_ERROR(CheckVersions(protocol));
   if (metadata.format_provider != "parquet")
     return Refuse(absl::StrCat("the table's data format is ", metadata.format_provider),

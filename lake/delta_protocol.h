@@ -2,15 +2,20 @@
 #ifndef WEIR_LAKE_DELTA_PROTOCOL_H_
 #define WEIR_LAKE_DELTA_PROTOCOL_H_
 
-#include "absl/status/status.h"
+#include <vector>
+
+#include "absl/status/statusor.h"
 #include "lake/delta_actions.h"
+#include "lake/delta_schema.h"
 #include "model/types.h"
 
 namespace weir {
 
-// FAILED_PRECONDITION naming the feature, property or column that keeps us from appending correctly
-// and what to do about it. A feature that a table merely lists, without using it, is no reason.
-absl::Status CheckAppendAllowed(const DeltaProtocol& protocol, const DeltaMetadata& metadata);
+// The table's columns, if we may append to it. FAILED_PRECONDITION naming the feature, property or
+// column that keeps us from appending correctly and what to do about it. A feature that a table
+// merely lists, without using it, is no reason.
+absl::StatusOr<std::vector<DeltaColumn>> CheckAppendAllowed(const DeltaProtocol& protocol,
+                                                            const DeltaMetadata& metadata);
 
 // The lowest protocol that a new table with `schema` needs.
 DeltaProtocol ProtocolForNewTable(const Schema& schema);

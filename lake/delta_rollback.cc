@@ -116,7 +116,8 @@ absl::StatusOr<Attempt> Read(LogStore* store, const TableRollback& rollback) {
   WEIR_ASSIGN_OR_RETURN(out.history, FindBase(store, listing, rollback.undo));
   RollbackPlan plan(rollback.undo);
   WEIR_RETURN_IF_ERROR(ReadCommits(store, listing, &out.history, &plan));
-  WEIR_RETURN_IF_ERROR(CheckAppendAllowed(out.history.state.protocol, out.history.state.metadata));
+  WEIR_RETURN_IF_ERROR(
+      CheckAppendAllowed(out.history.state.protocol, out.history.state.metadata).status());
   WEIR_RETURN_IF_ERROR(ReadBaseFiles(store, out.history.base, &plan));
   out.removes = plan.Removes();
   WEIR_ASSIGN_OR_RETURN(out.restores, plan.Restores());

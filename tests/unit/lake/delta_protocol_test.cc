@@ -30,7 +30,7 @@ DeltaProtocol WithFeature(const std::string& feature) {
 // Refused, in a sentence that names `what`.
 void ExpectRefused(const DeltaProtocol& protocol, const DeltaMetadata& metadata,
                    const std::string& what) {
-  const absl::Status status = CheckAppendAllowed(protocol, metadata);
+  const absl::Status status = CheckAppendAllowed(protocol, metadata).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << what << ": " << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(what));
 }
