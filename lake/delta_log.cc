@@ -109,7 +109,9 @@ void Apply(const DeltaCommit& commit, DeltaState* state) {
   if (commit.info) state->in_commit_timestamp = commit.info->in_commit_timestamp;
 }
 
-std::string CommitFileName(int64_t version) { return absl::StrFormat("%020d.json", version); }
+std::string CommitFileName(int64_t version) {
+  return absl::StrCat(absl::Dec(version, absl::kZeroPad20), ".json");
+}
 
 std::string CheckpointFileName(int64_t version) {
   return absl::StrFormat("%020d.checkpoint.parquet", version);

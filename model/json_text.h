@@ -19,13 +19,16 @@ std::string JsonTime(EventTime time);
 // {"a":1,"b":"x"} in the order of adding.
 class JsonObject {
  public:
+  JsonObject();
   JsonObject& Add(std::string_view key, int64_t value);
   JsonObject& Add(std::string_view key, std::string_view text);
   JsonObject& AddRaw(std::string_view key, std::string_view json);
   std::string str() const { return text_ + "}"; }
 
  private:
-  std::string text_ = "{";
+  void AddKey(std::string_view key);
+
+  std::string text_;
 };
 
 }  // namespace weir

@@ -6,7 +6,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/blob_store.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -75,11 +74,11 @@ absl::StatusOr<JobLogState> ReadFold(BlobStore* blobs, const JobId& job, const s
 }  // namespace
 
 std::string LogRecordName(const JobId& job, int64_t n) {
-  return absl::StrCat(LogPrefix(job), absl::StrFormat("%020d", n));
+  return absl::StrCat(kJobsPrefix, job, "/log/", absl::Dec(n, absl::kZeroPad20));
 }
 
 std::string LogFoldName(const JobId& job, int64_t n) {
-  return absl::StrCat(FoldPrefix(job), absl::StrFormat("%020d", n));
+  return absl::StrCat(kJobsPrefix, job, "/fold/", absl::Dec(n, absl::kZeroPad20));
 }
 
 absl::StatusOr<std::vector<JobId>> ListJobs(BlobStore* blobs) {

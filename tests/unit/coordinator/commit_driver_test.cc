@@ -95,13 +95,6 @@ TEST(BuildTableCommitTest, SideTablesCountTheInsertsThatFeedThem) {
               HasSubstr(R"("counters":{"read":10,"used":0,)"));
 }
 
-TEST(JsonTextTest, EscapesAndTellsTheEndsOfTime) {
-  EXPECT_EQ(JsonString("a\"b\\c\n"), R"("a\"b\\c\u000a")");
-  EXPECT_EQ(JsonTime(kMinEventTime), "null");
-  EXPECT_EQ(JsonTime(kMaxEventTime), "\"infinity\"");
-  EXPECT_EQ(JsonTime(EventTime{-1}), "\"1969-12-31T23:59:59.999999Z\"");
-}
-
 // Counts concurrent commits per table.
 struct Probe {
   absl::Mutex mutex;
