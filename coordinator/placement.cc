@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -115,10 +116,16 @@ std::vector<SlotRef> PlaceTasks(int parallelism, const std::vector<WorkerView>& 
 bool SharesNeedlessly(const std::vector<SlotRef>& placed, const std::vector<WorkerView>& workers) {
   const int slots = TotalSlots(workers);
   if (slots == 0) return false;
-  std::map<std::pair<std::string, int>, int> indexes;
+  // On every event of every job: sorted in place of a map.
+  std::vector<std::pair<std::string_view, int>> sorted;
+  sorted.reserve(placed.size());
+  for (const SlotRef& slot : placed) sorted.emplace_back(slot.worker_id, slot.slot);
+  std::sort(sorted.begin(), sorted.end());
   int most = 0;
-  for (const SlotRef& slot : placed) {
-    most = std::max(most, ++indexes[{slot.worker_id, slot.slot}]);
+  int same = 0;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    same = i > 0 && sorted[i] == sorted[i - 1] ? same + 1 : 1;
+    most = std::max(most, same);
   }
   return most > (static_cast<int>(placed.size()) + slots - 1) / slots;
 }
