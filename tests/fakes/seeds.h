@@ -9,17 +9,19 @@
 
 namespace weir {
 
-// First and last, both included: those of WEIR_SIM_SEED alone when it is set, otherwise 1 to
-// WEIR_SIM_RUNS or to `runs`.
+// First and last, both included: WEIR_SIM_SEED alone when it is set, otherwise as many as
+// WEIR_SIM_RUNS or `runs` says, from WEIR_SIM_FROM or 1 on.
 struct Seeds {
-  explicit Seeds(uint32_t runs) : last(FromEnvironment("WEIR_SIM_RUNS", runs)) {
+  explicit Seeds(uint32_t runs)
+      : first(FromEnvironment("WEIR_SIM_FROM", 1)),
+        last(first + FromEnvironment("WEIR_SIM_RUNS", runs) - 1) {
     const uint32_t only = FromEnvironment("WEIR_SIM_SEED", 0);
     if (only == 0) return;
     alone = true;
     first = last = only;
   }
 
-  uint32_t first = 1;
+  uint32_t first;
   uint32_t last;
   bool alone = false;  // too few to say anything about all
 

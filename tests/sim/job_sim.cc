@@ -1,6 +1,7 @@
 #include "tests/sim/job_sim.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +13,7 @@ namespace weir {
 namespace {
 
 constexpr char kJob[] = "activity-00000000";
-constexpr int kWorkers = 3;
+constexpr std::array<const char*, 3> kWorkerAddresses = {"addr0", "addr1", "addr2"};
 constexpr int kFaultySteps = 500;
 constexpr int kQuietSteps = 6000;
 constexpr int64_t kRowsMax = 120;  // per partition
@@ -47,7 +48,7 @@ JobSim::JobSim(uint32_t seed, Mutant mutant, SimTotals* totals)
   JobLogState log;
   const auto submitted = JobLog(&store_, kJob).Append(TestRecord("spec", spec_), &log);
   if (!submitted.ok()) Wrong(submitted.status().ToString());
-  workers_.resize(kWorkers);
+  workers_.resize(kWorkerAddresses.size());
   for (Worker& worker : workers_) worker.id = absl::StrCat("w", ++last_worker_);
   Boot(std::move(log), false);
 }
@@ -107,9 +108,10 @@ bool JobSim::Ended() {
 
 std::vector<WorkerView> JobSim::View() const {
   std::vector<WorkerView> view;
+  view.reserve(workers_.size());
   for (size_t i = 0; i < workers_.size(); ++i) {
     if (!workers_[i].up) continue;
-    view.push_back({workers_[i].id, absl::StrCat("addr", i), 2, {}, workers_[i].draining});
+    view.push_back({workers_[i].id, kWorkerAddresses[i], 2, {}, workers_[i].draining});
   }
   return view;
 }
@@ -168,7 +170,7 @@ void JobSim::Step(bool faults) {
     case 2: {
       Coordinator& coordinator = AnyCoordinator();
       if (coordinator.inbox.empty()) return;
-      const JobEvent event = coordinator.inbox.front();
+      const JobEvent event = std::move(coordinator.inbox.front());
       coordinator.inbox.pop_front();
       return Handle(coordinator, event);
     }

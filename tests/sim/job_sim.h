@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "lake/table_committer.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/faulty_blob_store.h"
+#include "tests/sim/sim_random.h"
 #include "tests/sim/sim_table.h"
 #include "tests/sim/sim_tasks.h"
 
@@ -96,7 +96,7 @@ class JobSim {
 
   const Mutant mutant_;
   SimTotals* const totals_;
-  std::mt19937 random_;
+  SimRandom random_;
   const std::unique_ptr<Random> ids_;
   FakeClock clock_;
   SimWorld world_;

@@ -8,6 +8,7 @@
 
 #include "model/event_time.h"
 #include "model/ids.h"
+#include "tests/sim/sim_random.h"
 
 namespace weir {
 
@@ -43,14 +44,9 @@ class SimStream {
 
  private:
   uint64_t Hash(const SimRow& row, uint64_t salt) const {
-    // SplitMix64's finaliser (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
-    // Generators").
-    uint64_t x = seed_ * 0x9e3779b97f4a7c15u + salt * 0xd1b54a32d192ed03u +
-                 static_cast<uint64_t>(row.first) * 0x8cb92ba72f3d8dd7u +
-                 static_cast<uint64_t>(row.second);
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    return Scatter(seed_ * 0x9e3779b97f4a7c15u + salt * 0xd1b54a32d192ed03u +
+                   static_cast<uint64_t>(row.first) * 0x8cb92ba72f3d8dd7u +
+                   static_cast<uint64_t>(row.second));
   }
 
   const uint64_t seed_;
