@@ -42,6 +42,13 @@ absl::Status CheckPrintable(const AwsCredentials& credentials, const std::string
   return absl::OkStatus();
 }
 
+// Of a source that has given credentials before: a file that is being written anew, or a token
+// about to be replaced, passes.
+absl::Status MayPass(const absl::Status& status) {
+  return absl::UnavailableError(absl::StrCat(
+      status.message(), " (this process had credentials from there before and asks again)"));
+}
+
 class FixedCredentials : public CredentialsProvider {
  public:
   explicit FixedCredentials(AwsCredentials credentials) : credentials_(std::move(credentials)) {}
@@ -61,7 +68,10 @@ class FileCredentials : public CredentialsProvider {
   absl::StatusOr<AwsCredentials> Get() override {
     absl::MutexLock lock(&mutex_);
     if (!known_.has_value()) {
-      WEIR_ASSIGN_OR_RETURN(known_, Read());
+      absl::StatusOr<AwsCredentials> read = Read();
+      if (!read.ok()) return has_read_ ? MayPass(read.status()) : read.status();
+      known_ = *std::move(read);
+      has_read_ = true;
     }
     return *known_;
   }
@@ -95,6 +105,7 @@ class FileCredentials : public CredentialsProvider {
   const std::string profile_;
   absl::Mutex mutex_;
   std::optional<AwsCredentials> known_ ABSL_GUARDED_BY(mutex_);
+  bool has_read_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 struct WebIdentity {
@@ -119,7 +130,7 @@ class WebIdentityCredentials : public CredentialsProvider {
     absl::Status status = Ask();
     if (status.ok()) return *known_;
     not_before_us_ = clock_->MonotonicMicros() + kAskAgainUs;
-    if (!holds) return status;
+    if (!holds) return has_asked_ ? MayPass(status) : status;
     WEIR_LOG(kWarning, "credentials can't be renewed yet", {"error", status.message()});
     return *known_;
   }
@@ -140,6 +151,7 @@ class WebIdentityCredentials : public CredentialsProvider {
   int64_t refresh_us_ ABSL_GUARDED_BY(mutex_) = 0;  // wall time
   int64_t expires_us_ ABSL_GUARDED_BY(mutex_) = 0;  // wall time
   int64_t not_before_us_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool has_asked_ ABSL_GUARDED_BY(mutex_) = false;  // with success
 };
 
 absl::Status WebIdentityCredentials::Ask() {
@@ -186,6 +198,7 @@ absl::Status WebIdentityCredentials::Ask() {
   expires_us_ = absl::ToUnixMicros(expiration);
   refresh_us_ = expires_us_ - std::min(kRefreshBeforeUs, (expires_us_ - now_us) / 4);
   known_ = std::move(credentials);
+  has_asked_ = true;
   return absl::OkStatus();
 }
 

@@ -25,8 +25,8 @@ class CredentialsProvider {
  public:
   virtual ~CredentialsProvider() = default;
   // UNAVAILABLE when the token service can't be asked; FAILED_PRECONDITION when a file or variable
-  // is missing or malformed; PERMISSION_DENIED when the token is refused. No message holds a
-  // secret.
+  // is missing or malformed; PERMISSION_DENIED when the token is refused. After the first success
+  // every error is UNAVAILABLE: somebody may be rotating them. No message holds a secret.
   virtual absl::StatusOr<AwsCredentials> Get() = 0;
   // The store refused these: the next Get reads or asks again, unless it has others by now.
   virtual void Refused(const AwsCredentials& credentials) = 0;

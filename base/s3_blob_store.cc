@@ -119,6 +119,7 @@ absl::Status S3BlobStore::Probe() {
   switch (outcome.answer) {
     case S3Answer::kBusy:
     case S3Answer::kUnsure:
+      if (outcome.reply.status == 403) return outcome.error;  // it answers: the clock is wrong
       return absl::UnavailableError(absl::StrCat(
           message, "; is AWS_ENDPOINT_URL right, and does the store run and answer there?"));
     case S3Answer::kNotFound:

@@ -32,8 +32,9 @@ struct S3StoreParts {
 
 // The store of blobs below `uri` = s3://bucket/prefix; endpoint, region and credentials from the
 // environment (s3_options.h, aws_credentials.h). Asks the store for one name: UNAVAILABLE when it
-// can't be reached, PERMISSION_DENIED or FAILED_PRECONDITION when credentials, bucket or region are
-// wrong, INVALID_ARGUMENT for a bad URI or variable; each names the next step, none a secret.
+// can't be reached, when it doesn't know the credentials or takes this machine's clock for wrong
+// (both may pass), PERMISSION_DENIED or FAILED_PRECONDITION when secret, rights, bucket or region
+// are wrong, INVALID_ARGUMENT for a bad URI or variable; each names the next step, none a secret.
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenS3BlobStore(const std::string& uri,
                                                            const Environment& environment,
                                                            S3StoreParts parts);

@@ -27,17 +27,11 @@ constexpr int64_t kStreamMs = 600'000;
 constexpr size_t kServerTextMax = 200;
 
 S3Answer ClassifyCode(int status, const std::string& code) {
-  static const auto* const kBusyCodes = new std::set<std::string>{"SlowDown",
-                                                                  "SlowDownRead",
-                                                                  "SlowDownWrite",
-                                                                  "RequestTimeout",
-                                                                  "ServiceUnavailable",
-                                                                  "XAmzContentSHA256Mismatch",
-                                                                  "BadDigest",
-                                                                  "IncompleteBody",
-                                                                  "TooManyRequests",
-                                                                  "Throttling",
-                                                                  "XMinioServerNotInitialized"};
+  static const auto* const kBusyCodes = new std::set<std::string>{
+      "SlowDown",       "SlowDownRead",         "SlowDownWrite",
+      "RequestTimeout", "ServiceUnavailable",   "XAmzContentSHA256Mismatch",
+      "BadDigest",      "IncompleteBody",       "TooManyRequests",
+      "Throttling",     "RequestTimeTooSkewed", "XMinioServerNotInitialized"};
   static const auto* const kStaleCodes = new std::set<std::string>{
       "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "TokenRefreshRequired"};
   if (kBusyCodes->count(code) != 0) return S3Answer::kBusy;
@@ -81,7 +75,8 @@ absl::StatusCode CodeFor(const HttpReply& reply, const std::string& code) {
 std::string Advice(const HttpReply& reply, const std::string& code, const S3Location& location) {
   if (code == "NoSuchBucket")
     return absl::StrCat("; make the bucket ", location.bucket, " or correct the URI");
-  if (code == "RequestTimeTooSkewed") return "; set this machine's clock";
+  if (code == "RequestTimeTooSkewed")
+    return "; this machine's clock differs from the store's: set it, or wait until it is set";
   if (reply.status == 301 || reply.status == 307 || code == "AuthorizationHeaderMalformed" ||
       code == "PermanentRedirect") {
     const std::string region = reply.Header("x-amz-bucket-region");
@@ -130,7 +125,6 @@ std::string S3Client::UriOf(const std::string& key) const {
 S3Outcome S3Client::Do(const S3Request& request) const {
   S3Outcome outcome;
   const int64_t deadline_us = parts_.clock->MonotonicMicros() + kPatienceUs;
-  bool has_fresh_credentials = false;
   for (int attempt = 0; attempt < request.attempts_max; ++attempt) {
     if (attempt > 0) Wait(attempt - 1);
     const absl::StatusOr<AwsCredentials> credentials = parts_.credentials->Get();
@@ -148,8 +142,6 @@ S3Outcome S3Client::Do(const S3Request& request) const {
     outcome.maybe_done |= outcome.answer == S3Answer::kUnsure;
     if (outcome.answer == S3Answer::kStaleCredentials) {
       parts_.credentials->Refused(*credentials);
-      if (has_fresh_credentials) return outcome;
-      has_fresh_credentials = true;
     } else if (outcome.answer != S3Answer::kBusy && outcome.answer != S3Answer::kUnsure) {
       return outcome;
     }
@@ -224,10 +216,15 @@ absl::Status S3Client::Explain(const S3Request& request, S3Answer answer,
     case S3Answer::kConditionFailed:
       return absl::AbortedError(text);
     case S3Answer::kBusy:
-      return absl::UnavailableError(text);
+      return absl::UnavailableError(absl::StrCat(text, Advice(*reply, code, location_)));
     case S3Answer::kUnsure:
       return absl::UnknownError(text);
     case S3Answer::kStaleCredentials:
+      // Not a refusal: they may be on their way here, or to the store.
+      return absl::UnavailableError(
+          absl::StrCat(text,
+                       "; check the credentials: they have expired, or the store doesn't know "
+                       "them; renew them where this process has them from"));
     case S3Answer::kRefused:
       return absl::Status(CodeFor(*reply, code),
                           absl::StrCat(text, Advice(*reply, code, location_)));

@@ -27,7 +27,7 @@ enum class S3Answer {
   kConditionFailed,   // If-Match or If-None-Match: nothing happened
   kBusy,              // nothing happened; asking again may help
   kUnsure,            // may have happened, or may yet; asking again may help
-  kStaleCredentials,  // nothing happened; other credentials may help
+  kStaleCredentials,  // nothing happened; other credentials may help, now or soon
   kRefused,           // nothing happened; asking again won't help
 };
 // Pure. Errors by S3's codes where there is a body, else by the HTTP status; a 200 whose body is an

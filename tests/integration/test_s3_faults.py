@@ -306,7 +306,7 @@ def test_a_profile_of_the_credentials_file_is_read(store, tmp_path):
 
 
 @pytest.mark.parametrize("change, code, hint", [
-    ({"AWS_ACCESS_KEY_ID": "canary-token"}, "PERMISSION_DENIED", "check the credentials"),
+    ({"AWS_ACCESS_KEY_ID": "canary-token"}, "UNAVAILABLE", "check the credentials"),
     ({"AWS_ACCESS_KEY_ID": ""}, "FAILED_PRECONDITION", "set both"),
     ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "FAILED_PRECONDITION", "no credentials"),
     ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "UNAVAILABLE", "AWS_ENDPOINT_URL"),

@@ -124,6 +124,27 @@ TEST_F(AwsCredentialsTest, ReadTheFileAgainOnceRefused) {
   EXPECT_EQ(provider->Get()->access_key_id, "2");
 }
 
+TEST_F(AwsCredentialsTest, AFileThatIsBeingRewrittenPasses) {
+  const std::string whole = "[default]\naws_access_key_id=1\naws_secret_access_key=s\n";
+  variables_["AWS_SHARED_CREDENTIALS_FILE"] = File("credentials", "[default]\n");
+  const auto provider = *Make();
+  EXPECT_EQ(provider->Get().status().code(), absl::StatusCode::kFailedPrecondition);
+  File("credentials", whole);
+  const AwsCredentials first = *provider->Get();
+  provider->Refused(first);
+  for (const std::string torn : {"", "[default]\naws_access_key_id=2\n",
+                                 "[default]\naws_access_key_id=a b\naws_secret_access_key=s\n"}) {
+    File("credentials", torn);
+    EXPECT_EQ(provider->Get().status().code(), absl::StatusCode::kUnavailable) << torn;
+  }
+  std::filesystem::remove(directory_ / "credentials");
+  const absl::Status gone = provider->Get().status();
+  EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(gone.message()), HasSubstr(directory_ / "credentials"));
+  File("credentials", whole);
+  EXPECT_EQ(provider->Get()->access_key_id, "1");
+}
+
 TEST_F(AwsCredentialsTest, ExchangeAWebIdentityToken) {
   UseWebIdentity();
   const auto provider = *Make();
@@ -177,6 +198,22 @@ TEST_F(AwsCredentialsTest, AreAskedForAgainOnceRefused) {
   const auto provider = *Make();
   AnswerCredentials("first", 60);
   provider->Refused(*provider->Get());
+  AnswerCredentials("second", 60);
+  EXPECT_EQ(provider->Get()->access_key_id, "second");
+}
+
+TEST_F(AwsCredentialsTest, ATokenThatIsBeingReplacedPasses) {
+  UseWebIdentity();
+  const auto provider = *Make();
+  AnswerCredentials("first", 60);
+  provider->Refused(*provider->Get());
+  http_.Answer(400, "<Error><Code>ExpiredTokenException</Code></Error>");
+  const absl::Status refused = provider->Get().status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("ExpiredTokenException"));
+  std::filesystem::remove(directory_ / "token");
+  EXPECT_EQ(provider->Get().status().code(), absl::StatusCode::kUnavailable);
+  File("token", "next");
   AnswerCredentials("second", 60);
   EXPECT_EQ(provider->Get()->access_key_id, "second");
 }

@@ -43,6 +43,7 @@ TEST(ClassifyS3Test, SaysWhatAnAnswerMeans) {
       {Reply(429), S3Answer::kBusy},
       {Reply(400, "RequestTimeout"), S3Answer::kBusy},
       {Reply(400, "XAmzContentSHA256Mismatch"), S3Answer::kBusy},
+      {Reply(403, "RequestTimeTooSkewed"), S3Answer::kBusy},
       {Reply(400, "ExpiredToken"), S3Answer::kStaleCredentials},
       {Reply(403, "InvalidAccessKeyId"), S3Answer::kStaleCredentials},
       {Reply(403, "AccessDenied"), S3Answer::kRefused},
@@ -165,15 +166,30 @@ TEST_F(S3ClientTest, RemembersThatAnAttemptMayHaveHappened) {
   EXPECT_EQ(outcome.error.code(), absl::StatusCode::kPermissionDenied);
 }
 
-TEST_F(S3ClientTest, TriesOtherCredentialsOnce) {
+TEST_F(S3ClientTest, TriesOtherCredentials) {
   http_.AnswerCode(503, "SlowDown");
   http_.AnswerCode(400, "ExpiredToken");
+  http_.AnswerCode(403, "InvalidAccessKeyId");  // so new that not all of the store knows it
   http_.Answer(200);
   EXPECT_EQ(Do().answer, S3Answer::kDone);
   EXPECT_THAT(http_.seen[2].Header("Authorization"), HasSubstr("canary-id-1"));
-  http_.AnswerCode(403, "InvalidAccessKeyId");
-  http_.AnswerCode(403, "InvalidAccessKeyId");
-  EXPECT_EQ(Do().error.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(http_.seen[3].Header("Authorization"), HasSubstr("canary-id-2"));
+}
+
+// Credentials that are being rotated, and a clock that is being set, refuse nothing for good.
+TEST_F(S3ClientTest, WhatPassesIsUnavailable) {
+  for (int i = 0; i < 10; ++i) http_.AnswerCode(403, "ExpiredToken");
+  const absl::Status stale = Do().error;
+  EXPECT_EQ(stale.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(stale.message()), HasSubstr("renew them"));
+  for (int i = 0; i < 10; ++i) http_.AnswerCode(403, "RequestTimeTooSkewed");
+  const S3Outcome skewed = Do();
+  EXPECT_EQ(skewed.error.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(skewed.error.message()), HasSubstr("clock"));
+  EXPECT_FALSE(skewed.maybe_done);
+  http_.AnswerCode(403, "RequestTimeTooSkewed");
+  http_.Answer(200);
+  EXPECT_EQ(Do().answer, S3Answer::kDone) << "once the clock is right";
 }
 
 TEST_F(S3ClientTest, ExplainsWithoutSecrets) {
@@ -192,8 +208,6 @@ TEST_F(S3ClientTest, SaysWhatToDoNext) {
   http_.Answer(301, "<Error><Code>PermanentRedirect</Code></Error>",
                {{"x-amz-bucket-region", "eu-west-3"}});
   EXPECT_THAT(std::string(Do().error.message()), HasSubstr("set AWS_REGION to eu-west-3"));
-  http_.AnswerCode(403, "RequestTimeTooSkewed");
-  EXPECT_THAT(std::string(Do().error.message()), HasSubstr("clock"));
   http_.AnswerCode(507, "XMinioStorageFull");
   EXPECT_EQ(Do().error.code(), absl::StatusCode::kResourceExhausted);
 }
