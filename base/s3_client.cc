@@ -20,7 +20,6 @@ namespace {
 constexpr int64_t kFirstWaitUs = 50'000;
 constexpr int64_t kLongestWaitUs = 2'000'000;
 constexpr int kAttemptsBeforeWarning = 4;
-constexpr int64_t kPatienceUs = 30'000'000;
 // An attempt may take this longer for each MiB that it sends.
 constexpr int64_t kPerMebibyteMs = 1'000;
 constexpr int64_t kStreamMs = 600'000;
@@ -124,7 +123,9 @@ std::string S3Client::UriOf(const std::string& key) const {
 
 S3Outcome S3Client::Do(const S3Request& request) const {
   S3Outcome outcome;
-  const int64_t deadline_us = parts_.clock->MonotonicMicros() + kPatienceUs;
+  const int64_t patience_us = parts_.patience_ms * 1'000;
+  int64_t deadline_us = parts_.clock->MonotonicMicros() + patience_us;
+  int64_t delivered = 0;
   for (int attempt = 0; attempt < request.attempts_max; ++attempt) {
     if (attempt > 0) Wait(attempt - 1);
     const absl::StatusOr<AwsCredentials> credentials = parts_.credentials->Get();
@@ -144,6 +145,11 @@ S3Outcome S3Client::Do(const S3Request& request) const {
       parts_.credentials->Refused(*credentials);
     } else if (outcome.answer != S3Answer::kBusy && outcome.answer != S3Answer::kUnsure) {
       return outcome;
+    }
+    if (request.progress != nullptr && request.progress() > delivered) {
+      delivered = request.progress();
+      deadline_us = parts_.clock->MonotonicMicros() + patience_us;
+      attempt = 0;
     }
     if (parts_.clock->MonotonicMicros() >= deadline_us) break;
     if (attempt == kAttemptsBeforeWarning)

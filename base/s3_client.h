@@ -46,6 +46,9 @@ struct S3Request {
   // attempt, as an attempt may have delivered a part.
   std::function<absl::Status(const HttpReply& head, std::string_view bytes)> sink;
   std::function<HttpHeaders()> resume;
+  // Bytes that the attempts so far have delivered and none need deliver again: whenever one ends
+  // with more than any before it, attempts and patience are counted from there.
+  std::function<int64_t()> progress;
 };
 
 struct S3Outcome {
@@ -63,11 +66,12 @@ struct S3ClientParts {
   Random* random = nullptr;
   std::function<void(int64_t micros)> sleep;
   int64_t attempt_timeout_ms = 10'000;  // of a request without much of a body
+  int64_t patience_ms = 30'000;         // no further attempt after that
 };
 
 // Thread-safe; calls block. Between attempts it waits a random part of a bound that doubles from 50
 // ms to 2 s ("full jitter": Exponential Backoff And Jitter, AWS Architecture Blog), and makes none
-// after 30 s. Messages hold no secret and no header.
+// after its patience. Messages hold no secret and no header.
 class S3Client {
  public:
   S3Client(S3Location location, S3Endpoint endpoint, S3ClientParts parts);

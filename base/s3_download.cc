@@ -27,6 +27,7 @@ class Download {
     return {{"range", absl::StrCat("bytes=", done_, "-")}, {"if-match", etag_}};
   }
   absl::Status Take(const HttpReply& head, std::string_view bytes);
+  int64_t done() const { return done_; }
   // After the last attempt, whose reply came whole.
   absl::Status CheckLength(const HttpReply& reply) const;
 
@@ -97,6 +98,7 @@ absl::Status DownloadToFile(const S3Client& client, const std::string& key,
     return download.Take(head, bytes);
   };
   request.resume = [&] { return download.Resume(); };
+  request.progress = [&] { return download.done(); };
   const S3Outcome outcome = client.Do(request);
   absl::Status status = outcome.error;
   if (status.ok()) status = download.CheckLength(outcome.reply);

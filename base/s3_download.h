@@ -11,8 +11,8 @@ namespace weir {
 class S3Client;
 
 // Creates the file `path` (ALREADY_EXISTS when it is there) with the content of `key`. A connection
-// that breaks is followed by a request for the rest of the same version of the object. Leaves
-// nothing behind on error.
+// that breaks is followed by a request for the rest of the same version of the object, for as long
+// as each few of them bring more of it. Leaves nothing behind on error.
 absl::Status DownloadToFile(const S3Client& client, const std::string& key,
                             const std::string& path);
 

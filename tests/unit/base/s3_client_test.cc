@@ -153,6 +153,52 @@ TEST_F(S3ClientTest, GivesUpAfterThirtySeconds) {
   EXPECT_EQ(http.requests, 3);
 }
 
+// A stream that breaks late has been worth its time; one that gets no further has not.
+TEST_F(S3ClientTest, CountsAnewWhenAnAttemptGotFurther) {
+  class BreakingHttp : public HttpClient {
+   public:
+    explicit BreakingHttp(FakeClock* clock) : clock_(clock) {}
+    absl::StatusOr<HttpReply> Do(const HttpRequest& request) override {
+      clock_->Advance(40'000'000);
+      ++requests;
+      const HttpReply head{200, {}, ""};
+      if (requests <= breaks) {
+        if (const absl::Status taken = request.sink(head, "piece"); !taken.ok()) return taken;
+        return absl::UnknownError("the connection broke");
+      }
+      if (is_dead) return absl::UnknownError("the connection broke");
+      return head;
+    }
+    int requests = 0;
+    int breaks = 25;
+    bool is_dead = false;
+    FakeClock* const clock_;
+  } http(&clock_);
+  const S3Client client({"data", ""}, {"http", "store", true, "r", ""},
+                        {&http, &credentials_, &clock_, random_.get(), [](int64_t) {}});
+  int64_t done = 0;
+  S3Request request;
+  request.method = "GET";
+  request.sink = [&](const HttpReply&, std::string_view bytes) {
+    done += static_cast<int64_t>(bytes.size());
+    return absl::OkStatus();
+  };
+  request.progress = [&] { return done; };
+  EXPECT_EQ(client.Do(request).answer, S3Answer::kDone);
+  EXPECT_EQ(http.requests, 26);
+  http.requests = 0;
+  http.breaks = 3;
+  http.is_dead = true;
+  done = 0;
+  EXPECT_EQ(client.Do(request).answer, S3Answer::kUnsure);
+  EXPECT_EQ(http.requests, 4) << "the fourth brought nothing for longer than the patience";
+  http.requests = 0;
+  http.breaks = 100;
+  request.progress = [] { return int64_t{5}; };  // from the beginning, again and again
+  EXPECT_EQ(client.Do(request).answer, S3Answer::kUnsure);
+  EXPECT_EQ(http.requests, 2);
+}
+
 TEST_F(S3ClientTest, RemembersThatAnAttemptMayHaveHappened) {
   http_.Lost();
   http_.AnswerCode(403, "AccessDenied");
