@@ -42,9 +42,12 @@ ChannelKey KeyOf(const v1::ChannelId& in) {
 template <class Message>
 class WriteQueue {
  public:
-  void Push(Message message) {
+  // False, dropping it, when closed.
+  bool Push(Message message) {
     absl::MutexLock lock(&mutex_);
-    if (!closed_) messages_.push_back(std::move(message));
+    if (closed_) return false;
+    messages_.push_back(std::move(message));
+    return true;
   }
   // Waits for a message; false when closed.
   bool Pop(Message* message) {
@@ -57,10 +60,11 @@ class WriteQueue {
     messages_.pop_front();
     return true;
   }
-  void Close() {
+  // Returns what nobody will send any more.
+  std::deque<Message> Close() {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
-    messages_.clear();
+    return std::exchange(messages_, {});
   }
 
  private:
@@ -100,14 +104,15 @@ class PeerLink {
   void Break() {
     broken_.store(true, std::memory_order_release);
     context_.TryCancel();
-    frames_.Close();
+    DropFrames();
   }
   bool broken() const { return broken_.load(std::memory_order_acquire); }
   const std::string& address() const { return address_; }
 
   void Send(v1::Frame frame) {
-    Count(static_cast<int64_t>(frame.data().size()));
-    frames_.Push(std::move(frame));
+    const auto bytes = static_cast<int64_t>(frame.data().size());
+    Count(bytes);
+    if (!frames_.Push(std::move(frame))) Count(-bytes);
   }
 
   void Add(const ChannelKey& key, std::shared_ptr<SenderState> sender) {
@@ -130,13 +135,20 @@ class PeerLink {
     memory_.Take(unsent_bytes_);
   }
 
+  void DropFrames() {
+    int64_t bytes = 0;
+    for (const v1::Frame& frame : frames_.Close()) bytes += frame.data().size();
+    Count(-bytes);
+  }
+
   void WriteFrames() {
     SetThreadName("peer/write");
     v1::Frame frame;
     while (frames_.Pop(&frame)) {
       const auto bytes = static_cast<int64_t>(frame.data().size());
-      if (!stream_->Write(frame)) break;
+      const bool written = stream_->Write(frame);
       Count(-bytes);
+      if (!written) break;
     }
     broken_.store(true, std::memory_order_release);
     WakeAll();
@@ -150,7 +162,7 @@ class PeerLink {
     v1::Feedback feedback;
     while (stream_->Read(&feedback)) Take(feedback);
     broken_.store(true, std::memory_order_release);
-    frames_.Close();
+    DropFrames();
     writer_.join();  // no write may be under way when the call is finished
     const grpc::Status status = stream_->Finish();
     WEIR_LOG(kInfo, "exchange stream ended", {"peer", address_}, {"why", status.error_message()});
@@ -459,12 +471,29 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
   }
 
   std::shared_ptr<PeerLink> LinkTo(const std::string& address) {
+    // Ending a link waits for its threads: not under the lock.
+    std::vector<std::shared_ptr<PeerLink>> lost;
     absl::MutexLock lock(&mutex_);
+    TakeLostLinks(&lost);
     std::shared_ptr<PeerLink>& link = links_[address];
     if (link == nullptr || link->broken()) {
+      if (link != nullptr) lost.push_back(std::move(link));
       link = std::make_shared<PeerLink>(address, *transport_, memory_);
     }
     return link;
+  }
+
+  // Peers come back under other addresses, so nobody else would ask for these again.
+  void TakeLostLinks(std::vector<std::shared_ptr<PeerLink>>* lost)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto it = links_.begin(); it != links_.end();) {
+      if (it->second->broken() && it->second->unused()) {
+        lost->push_back(std::move(it->second));
+        it = links_.erase(it);
+      } else {
+        ++it;
+      }
+    }
   }
 
   MemoryBudget* const memory_;

@@ -5,6 +5,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
@@ -184,23 +188,64 @@ TEST_F(ExchangeTest, SendFailsOnceThePeerIsGone) {
   EXPECT_TRUE(Channel().CanSend()) << "a broken channel must not look blocked";
 }
 
+// A peer that takes a connection and never reads: what is sent to it waits. It can then die.
+class SilentPeer {
+ public:
+  SilentPeer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(at);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&at), size), 0);
+    EXPECT_EQ(listen(listener_, 5), 0);
+    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    address_ = absl::StrCat("127.0.0.1:", ntohs(at.sin_port));
+  }
+  ~SilentPeer() { Die(); }
+  void Die() {
+    if (listener_ >= 0) close(std::exchange(listener_, -1));
+  }
+  const std::string& address() const { return address_; }
+
+ private:
+  int listener_;
+  std::string address_;
+};
+
+bool Becomes(const std::function<bool()>& condition) {
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (!condition()) {
+    if (absl::Now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 // The kernel of a stopped process still takes connections. Whoever starts a job holds locks here.
 TEST_F(ExchangeTest, APeerThatDoesNotAnswerHoldsNobodyUp) {
-  const int stopped = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(at);
-  ASSERT_EQ(bind(stopped, reinterpret_cast<sockaddr*>(&at), size), 0);
-  ASSERT_EQ(listen(stopped, 5), 0);
-  ASSERT_EQ(getsockname(stopped, reinterpret_cast<sockaddr*>(&at), &size), 0);
-  address_ = absl::StrCat("127.0.0.1:", ntohs(at.sin_port));
+  const SilentPeer stopped;
+  address_ = stopped.address();
   const absl::Time begin = absl::Now();
   EXPECT_TRUE(Channel().Send(Watermark{EventTime{1}}).ok());
   channel_.reset();
   sender_->Shutdown();
   EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
-  close(stopped);
+}
+
+// Workers of a pod get another address with every start.
+TEST_F(ExchangeTest, LinksToLostPeersGoAndGiveBackWhatTheyHeld) {
+  MemoryBudget memory(int64_t{64} << 20);
+  const std::unique_ptr<Exchange> exchange = MakeExchange(&memory, PlainTransport());
+  for (int i = 0; i < 5; ++i) {
+    SilentPeer peer;
+    auto channel = exchange->Connect(peer.address(), key_, {[] {}, [](EventTime) {}});
+    while (memory.used() == 0) ASSERT_TRUE(channel->Send(EdgeTestBatch({1}, {1})).ok());
+    peer.Die();
+    ASSERT_TRUE(Becomes([&] { return IsPeerLost(channel->Send(Watermark{EventTime{1}})); }));
+    EXPECT_TRUE(Becomes([&] { return memory.used() == 0; })) << memory.used();
+    EXPECT_EQ(memory.fair_share(), memory.limit()) << "one link at a time, and this is it";
+  }
+  exchange->Shutdown();
 }
 
 TEST_F(ExchangeTest, RefusesAnAddressInUse) {
