@@ -18,6 +18,8 @@
 
 namespace weir {
 
+class Clock;
+
 struct JobStats {
   JobId job;
   Generation generation;
@@ -80,12 +82,12 @@ struct Registration {
 
 // Opens sessions with one of `coordinators` (host:port) in turn, or with the leader that one of
 // them names, for as long as it lives. Gives up, telling the handler, when registration is refused
-// or the first session isn't made within `first_session_timeout_ms`. The destructor ends the
-// session; no call to the handler afterwards.
+// or the first session isn't made within `first_session_timeout_ms`. `clock` outlives it. The
+// destructor ends the session; no call to the handler afterwards.
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,
                                                       int64_t first_session_timeout_ms,
-                                                      SharedTransport transport,
+                                                      SharedTransport transport, Clock* clock,
                                                       ControlHandler* handler);
 
 }  // namespace weir

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -9,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/short_text.h"
 #include "base/status_macros.h"
@@ -30,6 +31,7 @@ constexpr int kMessageBytesMax = 64 << 20;
 constexpr absl::Duration kBackoffMin = absl::Milliseconds(50);
 constexpr absl::Duration kBackoffMax = absl::Milliseconds(500);
 constexpr std::chrono::milliseconds kConnectMax{1000};
+constexpr int64_t kWarningUs = 5'000'000;  // between two
 
 void FillStats(const TaskStats& stats, v1::TaskStats* out) {
   out->set_vertex(stats.task.vertex);
@@ -58,12 +60,13 @@ void FillStats(const TaskStats& stats, v1::TaskStats* out) {
 class CoordinatorLinkImpl : public CoordinatorLink {
  public:
   CoordinatorLinkImpl(std::vector<std::string> coordinators, Registration registration,
-                      int64_t first_session_timeout_ms, SharedTransport transport,
+                      int64_t first_session_timeout_ms, SharedTransport transport, Clock* clock,
                       ControlHandler* handler)
       : coordinators_(std::move(coordinators)),
         registration_(std::move(registration)),
-        first_session_timeout_(absl::Milliseconds(first_session_timeout_ms)),
+        first_session_timeout_us_(first_session_timeout_ms * 1000),
         transport_(std::move(transport)),
+        clock_(clock),
         handler_(handler),
         thread_([this] {
           SetThreadName("control");
@@ -198,9 +201,9 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 
   // Sessions one after another, with a back-off when no coordinator of the list took this worker.
   void Run() {
-    const absl::Time began = absl::Now();
+    const int64_t began_us = clock_->MonotonicMicros();
     absl::Duration backoff = kBackoffMin;
-    absl::Time warned = absl::InfinitePast();
+    std::optional<int64_t> warned_us;
     bool ever_connected = false;
     size_t turn = 0;
     while (!ending()) {
@@ -215,14 +218,15 @@ class CoordinatorLinkImpl : public CoordinatorLink {
         turn = 0;
       }
       if (absl::IsFailedPrecondition(ended)) return handler_->OnGivenUp(ended);
-      if (!ever_connected && absl::Now() - began > first_session_timeout_) {
+      const int64_t now_us = clock_->MonotonicMicros();
+      if (!ever_connected && now_us - began_us > first_session_timeout_us_) {
         return handler_->OnGivenUp(absl::UnavailableError(absl::StrCat(
             "no coordinator leads at ", absl::StrJoin(coordinators_, ", "),
             "; start one with `weir coordinator`, or name another with --coordinator")));
       }
       if (ending()) return;
-      if (absl::Now() - warned > absl::Seconds(5)) {
-        warned = absl::Now();
+      if (!warned_us || now_us - *warned_us > kWarningUs) {
+        warned_us = now_us;
         WEIR_LOG(kWarning, "no session with the coordinator, trying again",
                  {"coordinator", address}, {"why", ended.message()});
       }
@@ -427,8 +431,9 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 
   const std::vector<std::string> coordinators_;
   const Registration registration_;
-  const absl::Duration first_session_timeout_;
+  const int64_t first_session_timeout_us_;
   const SharedTransport transport_;
+  Clock* const clock_;
   ControlHandler* const handler_;
   std::atomic<bool> connected_{false};
   std::atomic<bool> draining_{false};
@@ -450,11 +455,11 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,
                                                       int64_t first_session_timeout_ms,
-                                                      SharedTransport transport,
+                                                      SharedTransport transport, Clock* clock,
                                                       ControlHandler* handler) {
   return std::make_unique<CoordinatorLinkImpl>(std::move(coordinators), std::move(registration),
                                                first_session_timeout_ms, std::move(transport),
-                                               handler);
+                                               clock, handler);
 }
 
 }  // namespace weir

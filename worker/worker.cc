@@ -12,7 +12,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/address.h"
 #include "base/allocator.h"
@@ -43,7 +42,7 @@ constexpr int kIoThreads = 4;
 // Local files of a job that has left this worker are kept so long: it may come back.
 constexpr absl::Duration kJobFilesKept = absl::Hours(1);
 // A generation waits that long for the memory of the one before it.
-constexpr absl::Duration kReleaseMax = absl::Seconds(20);
+constexpr int64_t kReleaseUsMax = 20'000'000;
 // Of --memory in residence.
 constexpr int kReturnAtPercent = 85;
 
@@ -105,8 +104,9 @@ class WorkerImpl : public Worker, public ControlHandler {
     Registration registration{address_, options_.slots, options_.memory_bytes, options_.version,
                               RandomHex(*random_, 16)};
     absl::MutexLock lock(&mutex_);
-    link_ = ConnectToCoordinator(options_.coordinators, std::move(registration),
-                                 options_.first_session_timeout_ms, options_.transport, this);
+    link_ =
+        ConnectToCoordinator(options_.coordinators, std::move(registration),
+                             options_.first_session_timeout_ms, options_.transport, clock_, this);
     heartbeat_ = std::thread([this] { SendHeartbeats(); });
     return absl::OkStatus();
   }
@@ -191,7 +191,7 @@ class WorkerImpl : public Worker, public ControlHandler {
         Deployment::Create(std::move(spec), Parts(), entry.reporter);
     if (!made.ok()) return link_->Deployed(job, generation, made.status());
     entry.deployment = std::shared_ptr<Deployment>(*std::move(made));
-    openings_[job] = {entry.deployment, absl::Now() + kReleaseMax};
+    openings_[job] = {entry.deployment, clock_->MonotonicMicros() + kReleaseUsMax};
     deployments_[job] = std::move(entry);
     OpenIfFree(job);
   }
@@ -267,7 +267,7 @@ class WorkerImpl : public Worker, public ControlHandler {
   // Waits for what older generations of the job hold.
   struct Opening {
     std::shared_ptr<Deployment> deployment;
-    absl::Time deadline;
+    int64_t deadline_us = 0;  // monotonic
   };
 
   // Keeps the state files of jobs that may come back.
@@ -313,7 +313,7 @@ class WorkerImpl : public Worker, public ControlHandler {
     const auto waiting = openings_.find(job);
     if (waiting == openings_.end()) return;
     if (holders_.contains(job)) {
-      if (absl::Now() < waiting->second.deadline) return;
+      if (clock_->MonotonicMicros() < waiting->second.deadline_us) return;
       WEIR_LOG(kWarning, "an older generation still holds memory", {"job", job});
     }
     ++holders_[job];
