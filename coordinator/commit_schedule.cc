@@ -69,7 +69,8 @@ std::vector<CommitSchedule::Due> CommitSchedule::TakeDue(const JobLogState& log,
       continue;
     }
     sink.in_flight = next;
-    due.push_back({static_cast<int>(i), next, newest});
+    // Behind a RESTORED record the table may rightly hold an epoch that is no longer kept.
+    due.push_back({static_cast<int>(i), next, std::max(newest, log.last_epoch)});
   }
   return due;
 }

@@ -252,10 +252,16 @@ absl::StatusOr<bool> DeltaCommitter::Try(Attempt* attempt) {
   WEIR_RETURN_IF_ERROR(CatchUp(attempt));
   CommitResult& result = attempt->result;
   if (attempt->landed) return true;
+  const auto stored = StoredVersion();
+  if (const int64_t known = std::max(attempt->commit->version, attempt->commit->newest);
+      attempt->commit->newest > 0 && stored.value_or(0) > known)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "holds version ", *stored, " of ", app_id_, ", but ", known,
+        " is the newest that its writer knows of: the writer's records are older than the table, "
+        "as after a restored backup, or an undone writer's"));
   const bool repeats =
       Mutant("repeat_commit") || (Mutant("ignore_lost_response") && attempt->unknowns > 0);
-  if (const auto stored = StoredVersion();
-      stored && *stored >= attempt->commit->version && !repeats) {
+  if (stored && *stored >= attempt->commit->version && !repeats) {
     result.already_there = true;
     result.table_version = app_table_version_ >= 0 ? app_table_version_ : state_.version;
     return true;

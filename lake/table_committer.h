@@ -32,9 +32,11 @@ struct TableCommit {
   int64_t version = 0;  // of the application: the epoch; rises with every commit of an app_id
   std::vector<DataFile> files;  // may be empty: moves the transaction id and metadata only
   std::string weir_info;  // JSON object put into commitInfo.weir: job, epoch, offsets, counters
-  // The newest version that the caller knows to be rightly under way. Up to there a predecessor may
-  // have committed already, or still do; a stored version above it and above `version` is a
-  // stranger's.
+  // The newest version that the caller knows to be rightly under way; 0 = not said. Up to there a
+  // predecessor may have committed already, or still do. A stored version above it and above
+  // `version` is a stranger's when it comes while we commit (ABORTED), and when it was there
+  // before, it tells that the caller's records are an older copy (FAILED_PRECONDITION): taken for
+  // "already there", all rows up to it would be lost.
   int64_t newest = 0;
 };
 
@@ -89,7 +91,7 @@ struct RollbackResult {
 //   know
 //                        of: a zombie (us or them); stop
 //   FAILED_PRECONDITION  the table's schema, protocol or properties don't allow the commit; names
-//                        the feature or column and what to do
+//                        the feature or column and what to do; or the table is ahead of the caller
 //   NOT_FOUND            Prepare only: there is no table and `create` is false
 //   INVALID_ARGUMENT     the request itself is wrong
 //   UNKNOWN              the commit may have landed: call again with the same request, it will find

@@ -153,6 +153,20 @@ def test_no_workers(live):
     prometheus.wait_for_alerts(clear={"WeirJobWaiting", "WeirCheckpointOld", "WeirTargetDown", "WeirTableStaleFastBurn"})
 
 
+def test_answers_of_the_store_that_get_lost(live):
+    cluster, _, _, prometheus = live
+    restart_coordinators(cluster, "lake.after_log_put=error@7")
+    prometheus.wait_for_alerts(firing={"WeirCommitOutcomeUnknown"})
+    prometheus.wait_for_alerts(clear={"WeirCommitOutcomeUnknown", "WeirNoLeader"})
+
+
+def restart_coordinators(cluster, failpoints=None):
+    for coordinator in cluster.coordinators:
+        coordinator.kill()
+    for coordinator in cluster.coordinators:
+        coordinator.start(failpoints=failpoints)
+
+
 def test_every_panel_and_every_alert_has_data(live):
     """After the faults above, so that there are restarts and recoveries to show."""
     _, job, stream, prometheus = live

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import oracle
 from cluster import wait_for
 from test_savepoints import SCRIPT, savepoint, state_files, stream  # noqa: F401 (a fixture)
 
@@ -120,6 +121,32 @@ def test_row17_stops_when_a_table_has_rows_of_the_damaged_epoch(stream, damage):
     assert "--restore-tables" in reason and "--from first@" in reason
     refused = stream.submit("first", "--from", f"first@{epoch}")
     assert refused.returncode == 5 and "--restore-tables" in refused.stderr
+    again = stream.start("first", "--from", f"{job}@{epoch}", "--restore-tables")
+    stream.wait_read(again)
+    cluster.stop(again)
+    assert stream.judge() >= 3
+
+
+def test_row1_the_clusters_data_from_a_backup_is_not_taken_for_the_present(stream, tmp_path):  # noqa: F811
+    """Its epochs begin again below those of the table, which must not pass for "committed already"."""
+    cluster, data = stream.cluster, stream.cluster.directory / "data"
+    stream.produce()
+    job = stream.start("first")
+    stream.wait_read(job)
+    epoch = savepoint(cluster, job)
+    cluster.kill()
+    shutil.copytree(data, tmp_path / "backup")
+    cluster.start()
+    stream.produce()
+    stream.wait_read(job)
+    table = oracle.table_rows(stream.tables / "activity")
+    cluster.kill()
+    shutil.rmtree(data)
+    shutil.copytree(tmp_path / "backup", data)
+    cluster.start()
+    wait_for(lambda: cluster.job(job)["state"] == "FAILED", 60, lambda: f"the job to fail: {cluster.job(job)}")
+    assert "records are older than the table" in cluster.job(job)["reason"]
+    assert oracle.table_rows(stream.tables / "activity") == table
     again = stream.start("first", "--from", f"{job}@{epoch}", "--restore-tables")
     stream.wait_read(again)
     cluster.stop(again)

@@ -276,6 +276,26 @@ TEST_F(DeltaCommitterTest, AVersionThatNobodyPublishedIsAStrangers) {
   EXPECT_THAT(AddedPaths(), ElementsAre("b.parquet"));
 }
 
+// Peers, row 1: the cluster's data is put back from a backup while the table is ahead of it.
+TEST_F(DeltaCommitterTest, Row1ATableAheadOfItsWritersRecordsIsNotTakenForDone) {
+  ASSERT_TRUE(Prepared()->Commit(Epoch(500, {File("old.parquet")})).ok());
+  const auto restored = Prepared();
+  TableCommit next = Epoch(142, {File("new.parquet")});
+  for (const int64_t newest : {142, 143, 499}) {
+    next.newest = newest;
+    const auto refused = restored->Commit(next);
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
+    EXPECT_THAT(refused.status().message(),
+                AllOf(HasSubstr("version 500"), HasSubstr(absl::StrCat(newest, " is the newest")),
+                      HasSubstr("older than the table")));
+  }
+  next.newest = 500;  // committed, but the record of that was lost
+  const auto done = restored->Commit(next);
+  ASSERT_TRUE(done.ok()) << done.status();
+  EXPECT_TRUE(done->already_there);
+  EXPECT_THAT(AddedPaths(), ElementsAre("old.parquet"));
+}
+
 TEST_F(DeltaCommitterTest, AZombieThatLosesTheRaceIsFenced) {
   const auto zombie = Prepared();
   const auto successor = Prepared();
