@@ -35,7 +35,8 @@ void Lease::Advance() {
 
 void Lease::On(const LeaseReadEvent& event) {
   busy_ = false;
-  next_us_ = now_us_ + options_.look_us;
+  // A leader's next write stays due when it is: reads on behalf of callers must not put it off.
+  if (!leads_) next_us_ = now_us_ + options_.look_us;
   knows_ = event.status.ok() || absl::IsNotFound(event.status);
   if (event.status.ok()) return OnRecord(event.record, event.version);
   if (!knows_) return;
@@ -53,12 +54,12 @@ void Lease::OnRecord(const LeaseRecord& record, const std::string& version) {
   }
   const bool mine = record.holder == self_.holder;
   if (mine && record.released) {
-    leads_ = false;  // the answer to the release was lost
+    StopLeading();  // the answer to the release was lost
   } else if (mine) {
     // Also when the answer to the write that took over was lost, or it arrived late.
     if (!leads_ && !releasing_) LeadNow(record.term);
   } else {
-    leads_ = false;
+    StopLeading();
     Follow(record.released || WasHere() ? "" : record.address);
     if (!releasing_) Consider();
   }
@@ -144,6 +145,10 @@ void Lease::LeadNow(int64_t term) {
   next_us_ = now_us_ + options_.renew_us;
   // A process that is about to end won't lead any more: it gives back what it got.
   if (!releasing_) Do(LeadNote{term});
+}
+
+void Lease::StopLeading() {
+  if (std::exchange(leads_, false)) next_us_ = now_us_ + options_.look_us;
 }
 
 void Lease::Follow(const std::string& address) {

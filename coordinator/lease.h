@@ -113,6 +113,7 @@ class Lease {
   void Renew();
   void Write(LeaseRecord record);
   void LeadNow(int64_t term);
+  void StopLeading();
   void Follow(const std::string& address);
   void Do(LeaseAction action);
 

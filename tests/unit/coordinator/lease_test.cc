@@ -90,6 +90,27 @@ TEST_F(LeaseTest, TheLeaderWritesAgainAndAgain) {
   EXPECT_THAT(Written(absl::OkStatus()), IsEmpty());
 }
 
+TEST_F(LeaseTest, QuestionsOfCallersDontPutTheNextWriteOff) {
+  BecomeLeader();
+  const LeaseRecord mine = written_;
+  const int64_t step_us = options_.renew_us / 5;
+  for (int64_t waited = step_us; waited < options_.renew_us; waited += step_us) {
+    now_us_ += step_us;
+    Only<LeaseReadAction>(Send(LeaseDoubtedEvent()));
+    EXPECT_THAT(Read(mine), IsEmpty());
+  }
+  now_us_ += step_us;
+  Only<LeaseReadAction>(Send(LeaseDoubtedEvent()));
+  Only<LeaseWriteAction>(Read(mine));
+}
+
+TEST_F(LeaseTest, WhoeverLosesTheLeadLooksSoon) {
+  BecomeLeader();
+  Only<LeaseReadAction>(Send(LeaseDoubtedEvent()));
+  Only<FollowNote>(Read(Held("other", 2, 2)));
+  Only<LeaseReadAction>(Pass(options_.look_us));
+}
+
 TEST_F(LeaseTest, AStandbyTakesOverOnlyWhenTheRecordStandsStillForTheLease) {
   StandBy(Held("other", 4, 10));
   int64_t waited = 0;
