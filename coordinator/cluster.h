@@ -202,8 +202,12 @@ class Cluster : public WorkerListener {
   void HoldOrigin(const JobId& job, const JobOrigin& origin);
   // Deletes what a job that ended lately left behind because a coordinator died.
   void TidyEnded(const JobId& id, const JobLogState& log);
-  void AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done);
-  void AcknowledgeSubmit(const Submitted& submitted, bool confirmed, const Done<JobView>& done);
+  void AcknowledgeAgain(const JobId& id, const Done<JobView>& done);
+  // `term`: in which the request came.
+  void AfterSubmit(const absl::StatusOr<Submitted>& submitted, int64_t term,
+                   const Done<JobView>& done);
+  void AcknowledgeSubmit(const Submitted& submitted, int64_t term, bool confirmed,
+                         const Done<JobView>& done);
   void End(std::string job, JobEvent request, int64_t deadline_us, Done<JobView> done);
   void OnChanged(const JobId& job);
   void DropOfEnded(const JobId& job, const CheckpointView& savepoint, Done<CheckpointView> done);

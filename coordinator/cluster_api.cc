@@ -39,10 +39,10 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
     if (!serving()) return done(Refusal());
     if (!args.request_id.empty()) {
       for (const auto& [id, job] : jobs_) {
-        if (job->spec().request_id == args.request_id) return done(job->View(true));
+        if (job->spec().request_id == args.request_id) return AcknowledgeAgain(id, done);
       }
     }
-    submitter_.Submit(args, [this, args, done](absl::StatusOr<Submitted> submitted) {
+    submitter_.Submit(args, [this, args, done, term = term_](absl::StatusOr<Submitted> submitted) {
       if (!serving()) return done(Refusal());
       if (submitted.ok() && submitted->validated_only) {
         JobView view;
@@ -52,29 +52,46 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
         view.carried = submitted->carried;
         return done(view);
       }
-      AfterSubmit(submitted, done);
+      AfterSubmit(submitted, term, done);
     });
   });
 }
 
-void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, const Done<JobView>& done) {
+// Recorded by an earlier try, whose answer may have been that this process doesn't lead.
+void Cluster::AcknowledgeAgain(const JobId& id, const Done<JobView>& done) {
+  deps_.confirm_leader([this, id, done](bool confirmed) {
+    deps_.loop->Post([this, id, confirmed, done] {
+      if (!serving()) return done(Refusal());
+      const auto it = jobs_.find(id);
+      if (!confirmed || it == jobs_.end()) return done(NotLeaderError(""));
+      done(it->second->View(true));
+    });
+  });
+}
+
+void Cluster::AfterSubmit(const absl::StatusOr<Submitted>& submitted, int64_t term,
+                          const Done<JobView>& done) {
   if (!submitted.ok()) return done(submitted.status());
   // The submitter lets go of the checkpoint as soon as this returns.
   if (const auto origin = submitted->log.spec->origin; origin) HoldOrigin(submitted->id, *origin);
   // A new leader knows the jobs that were recorded before it took over. So a job is acknowledged
   // only when this process still held the lease after recording it.
-  deps_.confirm_leader([this, submitted = *submitted, done](bool confirmed) {
-    deps_.loop->Post(
-        [this, submitted, confirmed, done] { AcknowledgeSubmit(submitted, confirmed, done); });
+  deps_.confirm_leader([this, submitted = *submitted, term, done](bool confirmed) {
+    deps_.loop->Post([this, submitted, term, confirmed, done] {
+      AcknowledgeSubmit(submitted, term, confirmed, done);
+    });
   });
 }
 
-void Cluster::AcknowledgeSubmit(const Submitted& submitted, bool confirmed,
+void Cluster::AcknowledgeSubmit(const Submitted& submitted, int64_t term, bool confirmed,
                                 const Done<JobView>& done) {
   if (!serving()) return done(Refusal());
   // Several callers of one request come here with the same job.
   auto it = jobs_.find(submitted.id);
   if (it == jobs_.end()) {
+    // Recorded in another term than it was asked for in: what was read since may hold a job that
+    // another leader made of the same request. The caller asks again.
+    if (term_ != term) return done(NotLeaderError(""));
     JobRunner* runner = Add(submitted.id, submitted.log, /*took_over=*/false);
     HoldOrigins();
     runner->Tick();

@@ -3,7 +3,9 @@
 #include <map>
 #include <string>
 
+#include "base/blob_store.h"
 #include "base/failpoint.h"
+#include "coordinator/lease_record.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -155,6 +157,23 @@ TEST_F(CoordinatorTest, ARepeatedRequestReturnsTheJobItMade) {
   Start();
   ASSERT_TRUE(Submit("activity", "/t/a", &again, with_id).ok());
   EXPECT_EQ(first.id(), again.id());
+}
+
+TEST_F(CoordinatorTest, ARepeatedRequestIsNotAnsweredByAFormerLeader) {
+  v1::Job job;
+  const auto with_id = [](v1::SubmitRequest* request) { request->set_request_id("r-1"); };
+  ASSERT_TRUE(Submit("activity", "/t/a", &job, with_id).ok());
+  auto blobs = OpenBlobStore(directory_.path());
+  ASSERT_TRUE(blobs.ok());
+  LeaseRecord other;
+  other.holder = "other";
+  other.address = "other:7070";
+  other.term = 7;
+  other.sequence = 1000;
+  ASSERT_EQ((*blobs)->Replace(kLeaseName, EncodeLease(other)), absl::OkStatus());
+  const grpc::Status status = Submit("activity", "/t/a", &job, with_id);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+  EXPECT_EQ(ReasonOf(status), "weir/NOT_LEADER");
 }
 
 }  // namespace
