@@ -1,5 +1,6 @@
 #include "lake/commit_summary.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,12 @@ std::optional<int64_t> IntegerAt(const Json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_number()) return std::nullopt;
   return JsonInteger<int64_t>(*it);
+}
+
+// Of something that can't be less than none.
+std::optional<int64_t> CountAt(const Json& object, const char* key) {
+  const std::optional<int64_t> found = IntegerAt(object, key);
+  return found ? std::optional(std::max<int64_t>(0, *found)) : std::nullopt;
 }
 
 // The way back from JsonTime. Throws on what it doesn't write.
@@ -56,11 +63,11 @@ std::optional<int64_t> RowsOf(const Json& file) {
   // Inside the statistics is JSON again, as text.
   const Json stats = Json::parse(TextAt(file, "stats"), nullptr, false);
   if (!stats.is_object()) return std::nullopt;
-  const std::optional<int64_t> rows = IntegerAt(stats, "numRecords");
+  const std::optional<int64_t> rows = CountAt(stats, "numRecords");
   if (!rows) return std::nullopt;
   const auto vector = file.find("deletionVector");
   if (vector == file.end() || !vector->is_object()) return rows;
-  return *rows - IntegerAt(*vector, "cardinality").value_or(0);
+  return std::max<int64_t>(0, *rows - CountAt(*vector, "cardinality").value_or(0));
 }
 
 void AddAction(const Json& action, CommitSummary* summary) {
@@ -71,8 +78,8 @@ void AddAction(const Json& action, CommitSummary* summary) {
   }
   if (const auto add = action.find("add"); add != action.end() && add->is_object()) {
     ++summary->files_added;
-    summary->bytes_added += IntegerAt(*add, "size").value_or(0);
-    summary->rows_added += RowsOf(*add).value_or(0);
+    summary->bytes_added = CappedSum(summary->bytes_added, CountAt(*add, "size").value_or(0));
+    summary->rows_added = CappedSum(summary->rows_added, RowsOf(*add).value_or(0));
   }
   if (const auto remove = action.find("remove"); remove != action.end() && remove->is_object()) {
     ++summary->files_removed;
@@ -111,7 +118,7 @@ std::optional<int64_t> RowsOfFile(std::string_view json) {
 int64_t BytesOfFile(std::string_view json) {
   const Json file = Json::parse(json, nullptr, false);
   try {
-    return file.is_object() ? IntegerAt(file, "size").value_or(0) : 0;
+    return file.is_object() ? CountAt(file, "size").value_or(0) : 0;
   } catch (const Json::exception&) {
     return 0;
   }

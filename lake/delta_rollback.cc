@@ -13,8 +13,10 @@
 #include "base/failpoint.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "lake/commit_summary.h"
 #include "lake/delta_log.h"
 #include "lake/delta_protocol.h"
+#include "lake/json_integer.h"
 #include "lake/log_store.h"
 #include "lake/parquet_checkpoint.h"
 #include "lake/rollback_plan.h"
@@ -137,17 +139,10 @@ bool IsDone(const DeltaState& state, const TableRollback& rollback) {
   return stored != state.txns.end() && stored->second.version >= rollback.version;
 }
 
-// Saturates: sizes are what other writers wrote, and only people read the sum.
 int64_t SizeOf(const std::vector<DeltaFileAction>& files) {
-  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
-  uint64_t sum = 0;
-  for (const DeltaFileAction& file : files) {
-    const Json body = Json::parse(file.json, nullptr, false);
-    const auto size = body.find("size");
-    if (size == body.end() || !size->is_number_unsigned()) continue;
-    sum += std::min(size->get<uint64_t>(), kMax - sum);
-  }
-  return static_cast<int64_t>(sum);
+  int64_t sum = 0;
+  for (const DeltaFileAction& file : files) sum = CappedSum(sum, BytesOfFile(file.json));
+  return sum;
 }
 
 // PROTOCOL.md, "Add File and Remove File": what a remove repeats of its add.

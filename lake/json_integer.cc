@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -32,6 +33,12 @@ std::optional<int64_t> WholeNumber(double number) {
   constexpr double kExactMax = 9'007'199'254'740'992;  // 2^53
   if (!(std::abs(number) <= kExactMax) || std::trunc(number) != number) return std::nullopt;
   return static_cast<int64_t>(number);
+}
+
+int64_t CappedSum(int64_t a, int64_t b) {
+  int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return b < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
 }
 
 template int32_t JsonInteger<int32_t>(const nlohmann::json& value);

@@ -17,6 +17,10 @@ T JsonInteger(const nlohmann::json& value);
 // The same for a number that a parser took for a double: the integer, if it surely is one.
 std::optional<int64_t> WholeNumber(double number);
 
+// a + b, or the bound of the type that it lies beyond: for sums of what other writers wrote, which
+// only people read.
+int64_t CappedSum(int64_t a, int64_t b);
+
 }  // namespace weir
 
 #endif  // WEIR_LAKE_JSON_INTEGER_H_

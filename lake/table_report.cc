@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "lake/delta_checkpoint.h"
+#include "lake/json_integer.h"
 #include "lake/log_store.h"
 
 namespace weir {
@@ -18,10 +19,10 @@ absl::StatusOr<TableReport> ReadTableReport(LogStore* store, const TableProgress
   WEIR_RETURN_IF_ERROR(ForEachFile(store, state.version, [&](const DeltaFileAction& file) {
     if (!file.add) return absl::OkStatus();
     ++report.files;
-    report.bytes += BytesOfFile(file.json);
+    report.bytes = CappedSum(report.bytes, BytesOfFile(file.json));
     const std::optional<int64_t> counted = RowsOfFile(file.json);
     all_counted = all_counted && counted.has_value();
-    rows += counted.value_or(0);
+    rows = CappedSum(rows, counted.value_or(0));
     return absl::OkStatus();
   }));
   if (all_counted) report.rows = rows;

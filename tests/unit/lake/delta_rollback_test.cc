@@ -158,7 +158,7 @@ TEST_F(DeltaRollbackTest, SizesOfOtherWritersDoNotOverflowTheSum) {
   };
   const std::map<std::string, std::string> sums{
       {add("a", "9223372036854775807") + add("b", "1"), "9223372036854775807"},
-      {add("a", "18446744073709551615") + add("b", "7"), "9223372036854775807"},
+      {add("a", "18446744073709551615") + add("b", "7"), "7"},
       {add("a", "-5") + add("b", "7"), "7"},
       {add("a", "1.5") + add("b", "\"7\"") + add("c", "9"), "9"}};
   for (const auto& [adds, sum] : sums) {

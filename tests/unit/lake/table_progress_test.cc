@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "lake/delta_committer.h"
@@ -172,6 +174,26 @@ TEST_F(TableProgressTest, ReportsFilesRowsAndCommits) {
   EXPECT_EQ(report->commits[1].bytes_added, 200);
   ASSERT_TRUE(report->commits[1].weir.has_value());
   EXPECT_EQ(report->commits[1].weir->epoch, 3);
+}
+
+TEST_F(TableProgressTest, CountsOfOtherWritersDoNotOverflowTheSums) {
+  Commit("a", "a", 3, kNoon, {File("one.parquet")});
+  const std::string huge =
+      R"("size":9223372036854775807,"stats":"{\"numRecords\":9223372036854775807}"}})";
+  log_.files[CommitFileName(2)] = absl::StrCat(
+      R"({"add":{"path":"x.parquet",)", huge, "\n", R"({"add":{"path":"y.parquet",)", huge, "\n",
+      R"({"add":{"path":"z.parquet","size":-7,)",
+      R"("stats":"{\"numRecords\":-9223372036854775808}",)",
+      R"("deletionVector":{"storageType":"u","pathOrInlineDv":"v","cardinality":9}}})");
+  ASSERT_TRUE(progress_.Refresh().ok());
+  const auto report = ReadTableReport(&store_, progress_, 1);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->files, 4);
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(report->bytes, kMax);
+  EXPECT_THAT(report->rows, Optional(kMax));
+  EXPECT_EQ(report->commits[0].bytes_added, kMax);
+  EXPECT_EQ(report->commits[0].rows_added, kMax);
 }
 
 TEST_F(TableProgressTest, RowsAreUnknownWhenAFileDoesNotSay) {
