@@ -1,13 +1,13 @@
 #include "lake/delta_actions.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <type_traits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/short_text.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
@@ -18,7 +18,6 @@
 namespace weir {
 namespace {
 
-using Json = nlohmann::json;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
@@ -204,15 +203,18 @@ absl::StatusOr<T> ReadOne(std::string_view json, T (*from)(const object&)) {
   return out;
 }
 
-template <class T>
-void PutOptional(Json* object, const char* key, const std::optional<T>& value) {
-  if (value) (*object)[key] = *value;
+std::string TextArray(const std::vector<std::string>& texts) {
+  return absl::StrCat(
+      "[",
+      absl::StrJoin(texts, ",",
+                    [](std::string* out, const std::string& text) { *out += JsonString(text); }),
+      "]");
 }
 
-// Text of other writers is UTF-8 already, ours is checked before it gets here; replacing beats
-// throwing on what slips through.
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string TextMap(const std::map<std::string, std::string>& map) {
+  JsonObject out;
+  for (const auto& [key, value] : map) out.Add(key, value);
+  return out.str();
 }
 
 }  // namespace
@@ -242,24 +244,28 @@ bool IsJsonObject(std::string_view text) {
 }
 
 std::string FormatDeltaAction(const DeltaProtocol& protocol) {
-  Json body = {{"minReaderVersion", protocol.min_reader_version},
-               {"minWriterVersion", protocol.min_writer_version}};
-  PutOptional(&body, "readerFeatures", protocol.reader_features);
-  PutOptional(&body, "writerFeatures", protocol.writer_features);
-  return Dump(Json{{"protocol", std::move(body)}});
+  JsonObject body;
+  body.Add("minReaderVersion", protocol.min_reader_version)
+      .Add("minWriterVersion", protocol.min_writer_version);
+  if (protocol.reader_features) body.AddRaw("readerFeatures", TextArray(*protocol.reader_features));
+  if (protocol.writer_features) body.AddRaw("writerFeatures", TextArray(*protocol.writer_features));
+  return JsonObject().AddRaw("protocol", body.str()).str();
 }
 
 std::string FormatDeltaAction(const DeltaMetadata& metadata) {
-  Json body = {{"id", metadata.id},
-               {"format", {{"provider", metadata.format_provider}, {"options", Json::object()}}},
-               {"schemaString", metadata.schema},
-               {"partitionColumns", metadata.partition_columns},
-               {"configuration", Json(metadata.configuration)}};
-  for (const auto& [key, value] : metadata.format_options) body["format"]["options"][key] = value;
-  PutOptional(&body, "name", metadata.name);
-  PutOptional(&body, "description", metadata.description);
-  PutOptional(&body, "createdTime", metadata.created_ms);
-  return Dump(Json{{"metaData", std::move(body)}});
+  JsonObject body;
+  body.Add("id", metadata.id)
+      .AddRaw("format", JsonObject()
+                            .Add("provider", metadata.format_provider)
+                            .AddRaw("options", TextMap(metadata.format_options))
+                            .str())
+      .Add("schemaString", metadata.schema)
+      .AddRaw("partitionColumns", TextArray(metadata.partition_columns))
+      .AddRaw("configuration", TextMap(metadata.configuration));
+  if (metadata.name) body.Add("name", *metadata.name);
+  if (metadata.description) body.Add("description", *metadata.description);
+  if (metadata.created_ms) body.Add("createdTime", *metadata.created_ms);
+  return JsonObject().AddRaw("metaData", body.str()).str();
 }
 
 std::string FormatDeltaAction(const DeltaTxn& txn) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log.h"
+#include "model/json_text.h"
 
 namespace weir {
 namespace {
@@ -118,14 +119,18 @@ std::string DeltaTypeName(const DataType& type) {
 }
 
 std::string FormatDeltaSchema(const Schema& schema) {
-  Json fields = Json::array();
-  for (const Column& column : schema.columns)
-    fields.push_back({{"name", column.name},
-                      {"type", DeltaTypeName(column.type)},
-                      {"nullable", column.nullable},
-                      {"metadata", Json::object()}});
-  const Json root = {{"type", "struct"}, {"fields", std::move(fields)}};
-  return root.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto field = [](std::string* out, const Column& column) {
+    *out += JsonObject()
+                .Add("name", column.name)
+                .Add("type", DeltaTypeName(column.type))
+                .AddRaw("nullable", column.nullable ? "true" : "false")
+                .AddRaw("metadata", "{}")
+                .str();
+  };
+  return JsonObject()
+      .Add("type", "struct")
+      .AddRaw("fields", absl::StrCat("[", absl::StrJoin(schema.columns, ",", field), "]"))
+      .str();
 }
 
 absl::StatusOr<std::vector<DeltaColumn>> ParseDeltaSchema(std::string_view json) {
