@@ -12,6 +12,7 @@
 #include "coordinator/job_events.h"
 #include "model/ids.h"
 #include "model/plan.h"
+#include "model/row_sample.h"
 #include "model/snapshot.h"
 
 namespace weir {
@@ -29,16 +30,33 @@ struct WorkerRegistration {
 // The worker wants to leave.
 struct DrainRequest {};
 
+struct PartitionLive {
+  int32_t partition = 0;
+  int64_t next_offset = 0;
+  int64_t end_offset = -1;  // last heard; -1 = never
+  int64_t lag_records = 0;
+  EventTime watermark = kMinEventTime;
+  ChannelStatus status = ChannelStatus::kActive;
+};
+
 // Live figures of one task, since the start of the generation.
 struct TaskLive {
   TaskId task;
+  std::string worker;  // its address; filled in by the registry
   std::map<int, InsertCounters> counters;
   EventTime watermark = kMinEventTime;
   int64_t lag_records = 0;
   int64_t state_bytes = 0;
   int64_t state_keys = 0;
   int64_t source_records = 0;
+  int64_t source_bytes = 0;
+  int64_t busy_us = 0, idle_us = 0, blocked_us = 0;
+  int64_t queued_bytes = 0;  // in its input channels
+  int64_t rows_sent = 0;     // over edges
+  int64_t rows_received = 0;
   std::vector<std::string> waiting_for;
+  std::vector<PartitionLive> partitions;  // of a source task
+  std::vector<RowSample> samples;
 };
 struct JobLive {
   JobId job;

@@ -28,6 +28,25 @@ InsertCounters ReadCounters(const v1::InsertCounters& in) {
   return counters;
 }
 
+// A worker of another version may know more.
+ChannelStatus ReadStatus(int32_t status) {
+  if (status == static_cast<int32_t>(ChannelStatus::kIdle)) return ChannelStatus::kIdle;
+  if (status == static_cast<int32_t>(ChannelStatus::kFinished)) return ChannelStatus::kFinished;
+  return ChannelStatus::kActive;
+}
+
+std::vector<RowSample> ReadSamples(const v1::TaskStats& in) {
+  std::vector<RowSample> samples;
+  for (const v1::SampledRow& sample : in.samples()) {
+    if (samples.size() == 2 * kSamplesKept) break;
+    samples.push_back({ShortText(sample.reason(), kSampleTextMax),
+                       ShortText(sample.message(), kSampleTextMax),
+                       ShortText(sample.payload(), kSampleTextMax), sample.partition(),
+                       sample.offset(), sample.at_ms()});
+  }
+  return samples;
+}
+
 TaskLive ReadTask(const v1::TaskStats& in) {
   TaskLive task;
   task.task = {in.vertex(), in.index()};
@@ -39,6 +58,20 @@ TaskLive ReadTask(const v1::TaskStats& in) {
   task.state_bytes = in.state_bytes();
   task.state_keys = in.state_keys();
   task.source_records = in.source_records();
+  task.source_bytes = in.source_bytes();
+  task.busy_us = in.busy_us();
+  task.idle_us = in.idle_us();
+  task.blocked_us = in.blocked_us();
+  task.queued_bytes = in.queued_bytes();
+  task.rows_sent = in.rows_sent();
+  task.rows_received = in.rows_received();
+  for (const v1::PartitionStats& partition : in.partitions()) {
+    task.partitions.push_back({partition.partition(), partition.next_offset(),
+                               partition.end_offset(), partition.lag_records(),
+                               EventTime{partition.watermark_us()},
+                               ReadStatus(partition.status())});
+  }
+  task.samples = ReadSamples(in);
   task.waiting_for = {in.waiting_for().begin(), in.waiting_for().end()};
   return task;
 }

@@ -199,7 +199,10 @@ std::vector<TaskLive> WorkerRegistry::Live(const JobId& job, Generation generati
   for (const auto& [id, worker] : workers_) {
     const auto it = worker.live.find(job);
     if (it == worker.live.end() || it->second.generation != generation) continue;
-    tasks.insert(tasks.end(), it->second.tasks.begin(), it->second.tasks.end());
+    for (const TaskLive& task : it->second.tasks) {
+      tasks.push_back(task);
+      tasks.back().worker = worker.registration.address;
+    }
   }
   return tasks;
 }

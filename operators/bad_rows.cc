@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/string_view.h"
 #include "operators/operator.h"
+#include "operators/row_samples.h"
 
 namespace weir {
 namespace {
@@ -56,6 +57,12 @@ BadRowReporter::BadRowReporter(const OperatorSpec& spec, const OperatorContext& 
 absl::Status BadRowReporter::Report(const RawRecords& raw, int64_t row, std::string_view reason,
                                     std::string_view message) {
   for (InsertCounters* account : accounts_) ++account->bad[std::string(reason)];
+  if (context_.samples != nullptr && context_.samples->wants_bad()) {
+    const std::string_view payload = raw.IsTombstone(row) ? "" : raw.Payload(row);
+    context_.samples->AddBad({std::string(reason), std::string(message), std::string(payload),
+                              raw.partition, raw.offsets[row],
+                              context_.clock->WallMicros() / 1000});
+  }
   switch (policy_) {
     case BadRowPolicy::kFail:
       return FatalError(absl::StrCat(

@@ -41,6 +41,7 @@ class Clock;
 class IoPool;
 class MemoryBudget;
 class Random;
+class RowSamples;
 
 // Where an operator's rows go. Valid during the call that received it. Port 0 is the result, port 1
 // the side output (bad rows, late rows); a port that nothing reads drops what it gets.
@@ -85,6 +86,8 @@ struct OperatorContext {
   std::string state_directory;
   // By INSERT. The operator adds to its own INSERT's account; owned by the task.
   std::map<int, InsertCounters>* counters = nullptr;
+  RowSamples* samples =
+      nullptr;  // of its bad and late rows; owned by the task, may be null (tests)
   const OwnerEcho* echo = nullptr;  // of the edge a partial aggregate feeds; null elsewhere
   // To be called, on any thread, when work on the I/O pool has ended that the operator waits for:
   // Blocked() is asked again. Callable as long as the I/O pool is. May be empty (tests).
@@ -173,6 +176,13 @@ class SourceOperator : public Operator {
     int64_t bytes = 0;        // payload bytes since start
     int64_t lag_records = 0;  // to the high watermarks last seen
     std::map<int32_t, int64_t> lag_by_partition;
+    struct Partition {
+      int64_t next_offset = 0;
+      int64_t end_offset = -1;  // last heard; -1 = never
+      EventTime watermark = kMinEventTime;
+      ChannelStatus status = ChannelStatus::kActive;
+    };
+    std::map<int32_t, Partition> partitions;
     EventTime watermark = kMinEventTime;
     std::string waiting_for;  // "brokers localhost:9092 unreachable"; empty = fine
   };

@@ -55,6 +55,27 @@ void FillStats(const TaskStats& stats, v1::TaskStats* out) {
   out->set_source_bytes(stats.source.bytes);
   out->set_idle(stats.idle);
   if (!stats.source.waiting_for.empty()) out->add_waiting_for(stats.source.waiting_for);
+  out->set_queued_bytes(stats.queued_bytes);
+  out->set_rows_sent(stats.rows_sent);
+  out->set_rows_received(stats.rows_received);
+  for (const auto& [number, partition] : stats.source.partitions) {
+    v1::PartitionStats* to = out->add_partitions();
+    to->set_partition(number);
+    to->set_next_offset(partition.next_offset);
+    to->set_end_offset(partition.end_offset);
+    to->set_lag_records(stats.source.lag_by_partition.at(number));
+    to->set_watermark_us(partition.watermark.micros);
+    to->set_status(static_cast<int>(partition.status));
+  }
+  for (const RowSample& sample : stats.samples) {
+    v1::SampledRow* to = out->add_samples();
+    to->set_reason(sample.reason);
+    to->set_message(sample.message);
+    to->set_payload(sample.payload);
+    to->set_partition(sample.partition);
+    to->set_offset(sample.offset);
+    to->set_at_ms(sample.at_ms);
+  }
 }
 
 class CoordinatorLinkImpl : public CoordinatorLink {

@@ -113,6 +113,7 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
   }
 
   auto counters = std::make_unique<std::map<int, InsertCounters>>();
+  auto samples = std::make_unique<RowSamples>();
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::unique_ptr<OperatorContext>> contexts;
   for (size_t i = 0; i < vertex.operators.size(); ++i) {
@@ -135,6 +136,7 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     context->cache_directory = cache;
     context->state_directory = state;
     context->counters = counters.get();
+    context->samples = samples.get();
     context->wake = [slot = local->slot] { slot->Wake(); };
     for (const auto& [op, edge] : edges_by_op) {
       if (op == static_cast<int>(i)) context->echo = edge->echo();
@@ -151,9 +153,10 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
   }
   auto graph = std::make_unique<OperatorGraph>(vertex, std::move(operators), std::move(contexts),
                                                std::move(edges_by_op), ports);
-  local->task = std::make_shared<Task>(id, spec_.generation, std::move(graph), std::move(edges),
-                                       std::move(inputs), ports, std::move(counters), restored,
-                                       std::move(reporter), parts_.io, parts_.clock);
+  local->task =
+      std::make_shared<Task>(id, spec_.generation, std::move(graph), std::move(edges),
+                             std::move(inputs), ports, std::move(counters), std::move(samples),
+                             restored, std::move(reporter), parts_.io, parts_.clock);
   tasks_.push_back(std::move(local));
   return absl::OkStatus();
 }

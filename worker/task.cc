@@ -34,11 +34,12 @@ absl::StatusOr<TaskSnapshot> MakeDurable(TaskSnapshot snapshot,
 Task::Task(TaskId id, Generation generation, std::unique_ptr<OperatorGraph> graph,
            std::vector<std::unique_ptr<EdgeOutput>> edges, std::vector<TaskInput> inputs,
            int input_ports, std::unique_ptr<std::map<int, InsertCounters>> counters,
-           EventTime restored_watermark, std::shared_ptr<TaskReporter> reporter, IoPool* io,
-           Clock* clock)
+           std::unique_ptr<RowSamples> samples, EventTime restored_watermark,
+           std::shared_ptr<TaskReporter> reporter, IoPool* io, Clock* clock)
     : id_(id),
       generation_(generation),
       counters_(std::move(counters)),
+      samples_(std::move(samples)),
       edges_(std::move(edges)),
       graph_(std::move(graph)),
       inputs_(std::move(inputs)),
@@ -287,6 +288,8 @@ void Task::PublishStats() {
     stats.remote_bytes += edge->remote_bytes();
   }
   stats.rows_received = rows_received_;
+  stats.samples = samples_->All();
+  samples_->Renew();
   absl::MutexLock lock(&stats_mutex_);
   stats_ = std::move(stats);
 }

@@ -17,6 +17,7 @@
 #include "model/element.h"
 #include "model/snapshot.h"
 #include "operators/operator.h"
+#include "operators/row_samples.h"
 #include "operators/time/channel_watermarks.h"
 #include "worker/aligner.h"
 #include "worker/inbox.h"
@@ -55,10 +56,11 @@ struct TaskStats {
   bool idle = false;
   Operator::Footprint state;
   int64_t busy_us = 0, idle_us = 0, blocked_us = 0;
-  int64_t queued_bytes = 0;   // in the input channels
-  int64_t rows_sent = 0;      // over edges, to local and remote tasks
-  int64_t remote_bytes = 0;   // over edges, to other workers
-  int64_t rows_received = 0;  // over edges
+  int64_t queued_bytes = 0;        // in the input channels
+  int64_t rows_sent = 0;           // over edges, to local and remote tasks
+  int64_t remote_bytes = 0;        // over edges, to other workers
+  int64_t rows_received = 0;       // over edges
+  std::vector<RowSample> samples;  // of bad and late rows
 };
 
 // Step, the destructor: slot thread. Others as stated.
@@ -66,13 +68,13 @@ class Task {
  public:
   enum class StepResult { kBusy, kIdle, kBlocked };
 
-  // `edges` leave this task; they and what `reporter` points to outlive it. `counters` is what the
-  // operators were given.
+  // `edges` leave this task; they and what `reporter` points to outlive it. `counters` and
+  // `samples` are what the operators were given.
   Task(TaskId id, Generation generation, std::unique_ptr<OperatorGraph> graph,
        std::vector<std::unique_ptr<EdgeOutput>> edges, std::vector<TaskInput> inputs,
        int input_ports, std::unique_ptr<std::map<int, InsertCounters>> counters,
-       EventTime restored_watermark, std::shared_ptr<TaskReporter> reporter, IoPool* io,
-       Clock* clock);
+       std::unique_ptr<RowSamples> samples, EventTime restored_watermark,
+       std::shared_ptr<TaskReporter> reporter, IoPool* io, Clock* clock);
   ~Task();
 
   // Does a bounded amount of work.
@@ -116,8 +118,9 @@ class Task {
 
   const TaskId id_;
   const Generation generation_;
-  // `counters_` and `edges_` are used by the operators in `graph_`, which goes first.
+  // `counters_`, `samples_` and `edges_` are used by the operators in `graph_`, which goes first.
   std::unique_ptr<std::map<int, InsertCounters>> counters_;
+  std::unique_ptr<RowSamples> samples_;
   std::vector<std::unique_ptr<EdgeOutput>> edges_;
   std::unique_ptr<OperatorGraph> graph_;
   std::vector<TaskInput> inputs_;

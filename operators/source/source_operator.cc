@@ -320,6 +320,11 @@ SourceOperator::SourceStats KafkaSource::Stats() const {
     if (end < 0) end = partition.end_offset;
     const int64_t lag = std::max<int64_t>(end - partition.next_offset, 0);
     stats.lag_by_partition[partition.number] = lag;
+    const EventTime newest = time_.max_event_time(partition.number);
+    stats.partitions[partition.number] = {
+        partition.next_offset, partition.end_offset,
+        newest == kMinEventTime ? newest : SaturatingSubtract(newest, source_.watermark_bound_us),
+        partition.finished ? ChannelStatus::kFinished : time_.partition_status(partition.number)};
     stats.lag_records += lag;
   }
   return stats;

@@ -9,8 +9,10 @@
 #include "arrow/buffer.h"
 #include "arrow/record_batch.h"
 #include "arrow/type.h"
+#include "base/clock.h"
 #include "base/status_macros.h"
 #include "operators/bad_rows.h"
+#include "operators/row_samples.h"
 #include "operators/window/aggregate_messages.h"
 #include "operators/window/columns.h"
 #include "operators/window/fired_watermarks.h"
@@ -74,6 +76,7 @@ class FinalAggregate : public Operator {
       WEIR_RETURN_IF_ERROR(MergeSelected(view, pane_end));
     }
     WEIR_RETURN_IF_ERROR(owner_.Settle());
+    SampleLate(view);
     return EmitLate(batch, view, out);
   }
 
@@ -151,6 +154,22 @@ class FinalAggregate : public Operator {
     absl::Status status = panes_.Merge(pane_end, keys, selected_, *view.states, &failed);
     if (status.ok()) return status;
     return InGroup(status, spec_, pane_end - grid_.pane(), pane_end, view.keys->GetView(failed));
+  }
+
+  void SampleLate(const PartialBatchView& view) {
+    if (context_.samples == nullptr) return;
+    for (uint32_t row : late_) {
+      if (!context_.samples->wants_late()) return;
+      const EventTime fired = fired_.Of(view.key_groups[row]);
+      const EventTime time{view.event_times[row]};
+      RowSample sample;
+      sample.reason = kLateReason;
+      sample.message =
+          absl::StrCat("event time ", TimeForPeople(time.micros), ", behind the watermark ",
+                       TimeForPeople(fired.micros), " of ", op_.name);
+      sample.at_ms = context_.clock->WallMicros() / 1000;
+      context_.samples->AddLate(std::move(sample));
+    }
   }
 
   absl::Status EmitLate(const Batch& batch, const PartialBatchView& view, Output& out) {

@@ -6,6 +6,7 @@
 #include "arrow/record_batch.h"
 #include "gtest/gtest.h"
 #include "operators/operator.h"
+#include "operators/row_samples.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/unit/operators/collecting_output.h"
 #include "tests/unit/operators/expr/expr_builders.h"
@@ -64,6 +65,30 @@ TEST_F(BadRowsTest, OwnOperatorCountsForItsInsertOnly) {
   EXPECT_TRUE(reporter.Report(TwoRecords(), 0, kBadExpression, "no").ok());
   EXPECT_EQ(counters_[0].bad_total(), 0);
   EXPECT_EQ(counters_[1].bad_total(), 1);
+}
+
+TEST_F(BadRowsTest, KeepsSamples) {
+  RowSamples samples;
+  context_.samples = &samples;
+  BadRowReporter reporter(spec_, context_);
+  EXPECT_TRUE(reporter.Report(TwoRecords(), 0, kBadSyntax, "no object").ok());
+  EXPECT_TRUE(reporter.Report(TwoRecords(), 1, kBadMissing, "no payload").ok());
+  const std::vector<RowSample> all = samples.All();
+  ASSERT_EQ(all.size(), 2u);
+  const int64_t now_ms = clock_.WallMicros() / 1000;
+  EXPECT_EQ(all[0], (RowSample{"syntax", "no object", "{broken", 3, 100, now_ms}));
+  EXPECT_EQ(all[1], (RowSample{"missing_not_null", "no payload", "", 3, 105, now_ms}));
+}
+
+TEST_F(BadRowsTest, AFloodOfBadRowsIsCountedNotSampled) {
+  RowSamples samples;
+  context_.samples = &samples;
+  BadRowReporter reporter(spec_, context_);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(reporter.Report(TwoRecords(), 0, kBadSyntax, "no").ok());
+  }
+  EXPECT_EQ(counters_[0].bad_total(), 100);
+  EXPECT_EQ(samples.All().size(), kSamplesKept);
 }
 
 TEST_F(BadRowsTest, FailNamesTheRecordAndTheWayOut) {

@@ -149,10 +149,10 @@ class TaskTest : public ::testing::Test {
       inputs.push_back(
           {0, inboxes_.back().get(), [this](EventTime t) { echoes_.push_back(t.micros); }});
     }
-    task_ = std::make_unique<Task>(TaskId{1, 0}, Generation(1), std::move(graph),
-                                   std::vector<std::unique_ptr<EdgeOutput>>{}, std::move(inputs), 1,
-                                   std::make_unique<std::map<int, InsertCounters>>(), EventTime{40},
-                                   reporter_, io_.get(), SystemClock());
+    task_ = std::make_unique<Task>(
+        TaskId{1, 0}, Generation(1), std::move(graph), std::vector<std::unique_ptr<EdgeOutput>>{},
+        std::move(inputs), 1, std::make_unique<std::map<int, InsertCounters>>(),
+        std::make_unique<RowSamples>(), EventTime{40}, reporter_, io_.get(), SystemClock());
     StartTask();
   }
 
@@ -183,10 +183,10 @@ class TaskTest : public ::testing::Test {
     auto graph =
         std::make_unique<OperatorGraph>(vertex, std::move(operators), std::move(contexts),
                                         std::vector<std::pair<int, EdgeOutput*>>{{1, edge_}}, 0);
-    task_ = std::make_unique<Task>(TaskId{0, 0}, Generation(1), std::move(graph), std::move(edges),
-                                   std::vector<TaskInput>{}, 0,
-                                   std::make_unique<std::map<int, InsertCounters>>(), kMinEventTime,
-                                   reporter_, io_.get(), SystemClock());
+    task_ = std::make_unique<Task>(
+        TaskId{0, 0}, Generation(1), std::move(graph), std::move(edges), std::vector<TaskInput>{},
+        0, std::make_unique<std::map<int, InsertCounters>>(), std::make_unique<RowSamples>(),
+        kMinEventTime, reporter_, io_.get(), SystemClock());
     StartTask();
   }
 

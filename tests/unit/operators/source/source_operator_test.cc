@@ -487,6 +487,9 @@ TEST_F(SourceOperatorTest, Stats) {
   EXPECT_EQ(stats.lag_records, 1);
   EXPECT_EQ(stats.lag_by_partition.at(0), 0);
   EXPECT_EQ(stats.lag_by_partition.at(1), 1);
+  EXPECT_EQ(stats.partitions.size(), 2u);
+  EXPECT_EQ(stats.partitions.at(1).end_offset - stats.partitions.at(1).next_offset, 1);
+  EXPECT_EQ(stats.partitions.at(1).status, ChannelStatus::kActive);
   EXPECT_EQ(stats.watermark.micros, 90 * kSecond);
   EXPECT_EQ(stats.waiting_for, "");
 }
