@@ -30,6 +30,8 @@ class GetStatusRequest;
 class Job;
 class ListCheckpointsRequest;
 class ListCheckpointsResponse;
+class ListEventsRequest;
+class ListEventsResponse;
 class ListJobsRequest;
 class ListJobsResponse;
 class ListWorkersRequest;
@@ -71,6 +73,7 @@ class ApiClient {
   absl::StatusOr<v1::ExplainResponse> Explain(const v1::ExplainRequest& request);
   absl::StatusOr<v1::ListCheckpointsResponse> ListCheckpoints(
       const v1::ListCheckpointsRequest& request);
+  absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
   absl::StatusOr<v1::Checkpoint> TriggerCheckpoint(const v1::TriggerCheckpointRequest& request,
                                                    Deadline deadline);
   absl::StatusOr<v1::Checkpoint> DropSavepoint(const v1::DropSavepointRequest& request);

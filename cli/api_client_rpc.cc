@@ -262,6 +262,13 @@ absl::StatusOr<v1::ListCheckpointsResponse> ApiClient::ListCheckpoints(
       });
 }
 
+absl::StatusOr<v1::ListEventsResponse> ApiClient::ListEvents(const v1::ListEventsRequest& request) {
+  return Unary<v1::ListEventsResponse>(In(kCallTimeout),
+                                       [&](Server& s, auto* context, auto* response) {
+                                         return s.jobs->ListEvents(context, request, response);
+                                       });
+}
+
 absl::StatusOr<v1::Checkpoint> ApiClient::TriggerCheckpoint(
     const v1::TriggerCheckpointRequest& request, Deadline deadline) {
   return Unary<v1::Checkpoint>(deadline, [&](Server& s, auto* context, auto* response) {

@@ -244,6 +244,18 @@ absl::StatusOr<int> ListCheckpoints(const JobFlags& flags, ClientSession& sessio
   return kExitOk;
 }
 
+absl::StatusOr<int> ListEvents(const JobFlags& flags, ClientSession& session) {
+  v1::ListEventsRequest request;
+  request.set_job(flags.job);
+  WEIR_ASSIGN_OR_RETURN(const v1::ListEventsResponse response, session.api().ListEvents(request));
+  if (session.json()) {
+    session.PrintJson(ToJson(response));
+  } else {
+    PrintEvents(response, session.out());
+  }
+  return kExitOk;
+}
+
 absl::StatusOr<int> DropSavepoint(const JobFlags& flags, ClientSession& session) {
   v1::DropSavepointRequest request;
   request.set_job(flags.job);
@@ -393,6 +405,10 @@ void AddJobCommands(CLI::App& job, const ClientFlags& flags, const Console& cons
     list->excludes(savepoint);
   }
   set.AddForJob("checkpoints", "List a job's retained checkpoints, newest first", ListCheckpoints);
+  set.AddForJob("events",
+                "What happened to a job, oldest first: states, restarts, failed checkpoints and "
+                "commits, with their reasons",
+                ListEvents);
   {
     auto [rescale, rescale_flags] = set.AddForJob("rescale", "Change the parallelism", Rescale);
     rescale->add_option("--parallelism", rescale_flags->parallelism, "Tasks per vertex")

@@ -11,6 +11,7 @@ namespace weir::v1 {
 class ClusterStatus;
 class Job;
 class ListCheckpointsResponse;
+class ListEventsResponse;
 class ListJobsResponse;
 class ListWorkersResponse;
 }  // namespace weir::v1
@@ -20,6 +21,7 @@ namespace weir {
 void PrintJobs(const v1::ListJobsResponse& jobs, std::ostream& out);
 void PrintJob(const v1::Job& job, std::ostream& out);
 void PrintCheckpoints(const v1::ListCheckpointsResponse& checkpoints, std::ostream& out);
+void PrintEvents(const v1::ListEventsResponse& events, std::ostream& out);
 void PrintWorkers(const v1::ListWorkersResponse& workers, std::ostream& out);
 void PrintCluster(const v1::ClusterStatus& status, std::ostream& out);
 

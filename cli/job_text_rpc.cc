@@ -64,6 +64,23 @@ void PrintSinks(const v1::Job& job, std::ostream& out) {
   table.Print(out);
 }
 
+// Whether each table is fresh, and who is to blame if not.
+void PrintHealth(const v1::Job& job, std::ostream& out) {
+  if (job.tables().empty()) return;
+  out << "\n";
+  TextTable table({"TABLE", "STATUS", "WHY"});
+  for (const v1::TableHealth& health : job.tables()) {
+    table.AddRow({health.sink(), v1::TableHealth::Status_Name(health.status()), health.summary()});
+    for (int i = 1; i < health.suspects_size(); ++i) {
+      const v1::Suspect& suspect = health.suspects(i);
+      table.AddRow(
+          {"", "",
+           absl::StrCat("also ", suspect.kind(), " ", suspect.name(), ": ", suspect.message())});
+    }
+  }
+  table.Print(out);
+}
+
 void PrintInserts(const v1::Job& job, std::ostream& out) {
   if (job.inserts().empty()) return;
   out << "\n";
@@ -134,6 +151,7 @@ void PrintJob(const v1::Job& job, std::ostream& out) {
   }
   for (const std::string& warning : job.warnings()) pairs.emplace_back("warning", warning);
   PrintPairs(pairs, out);
+  PrintHealth(job, out);
   PrintSinks(job, out);
   PrintInserts(job, out);
   PrintRestarts(job, out);
@@ -149,6 +167,16 @@ void PrintCheckpoints(const v1::ListCheckpointsResponse& checkpoints, std::ostre
                   FormatByteSize(checkpoint.state_bytes()), absl::StrCat(checkpoint.state_files()),
                   FormatByteSize(checkpoint.bytes_written()), checkpoint.committed() ? "yes" : "no",
                   checkpoint.savepoint() ? "yes" : "no"});
+  }
+  table.Print(out);
+}
+
+void PrintEvents(const v1::ListEventsResponse& events, std::ostream& out) {
+  TextTable table({"AT", "KIND", ">GENERATION", ">EPOCH", ">TIMES", "WHAT"});
+  for (const v1::JobEvent& event : events.events()) {
+    table.AddRow({TimeText(event.has_at(), event.at()), v1::JobEvent::Kind_Name(event.kind()),
+                  NumberOrDash(event.generation()), NumberOrDash(event.epoch()),
+                  absl::StrCat(event.count()), event.message()});
   }
   table.Print(out);
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/string_view.h"
 #include "coordinator/api_error.h"
+#include "coordinator/api_messages.h"
 #include "coordinator/gate.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -49,198 +50,6 @@ grpc::Status ToGrpc(const absl::Status& status) {
     details.add_details()->PackFrom(bad);
   }
   return grpc::Status(code, std::string(status.message()), details.SerializeAsString());
-}
-
-// ---- Values to messages
-
-void SetMillis(int64_t millis, google::protobuf::Timestamp* out) {
-  out->set_seconds(millis / 1000);
-  out->set_nanos(static_cast<int32_t>(millis % 1000) * 1'000'000);
-}
-
-// The end of time, for a bounded source that was read to its end, is the largest that a Timestamp
-// can hold.
-void SetEventTime(EventTime time, google::protobuf::Timestamp* out) {
-  constexpr int64_t kMaxSeconds = 253'402'300'799;
-  int64_t seconds = time.micros / 1'000'000;
-  int64_t micros = time.micros % 1'000'000;
-  if (micros < 0) {
-    micros += 1'000'000;
-    --seconds;
-  }
-  out->set_seconds(std::min(seconds, kMaxSeconds));
-  out->set_nanos(static_cast<int32_t>(micros) * 1000);
-}
-
-v1::JobState StateOf(JobState state) {
-  switch (state) {
-    case JobState::kCreated:
-      return v1::CREATED;
-    case JobState::kWaiting:
-      return v1::WAITING;
-    case JobState::kRunning:
-      return v1::RUNNING;
-    case JobState::kStopping:
-      return v1::STOPPING;
-    case JobState::kStopped:
-      return v1::STOPPED;
-    case JobState::kCancelled:
-      return v1::CANCELLED;
-    case JobState::kFinished:
-      return v1::FINISHED;
-    case JobState::kFailed:
-      return v1::FAILED;
-  }
-  return v1::JOB_STATE_UNSPECIFIED;
-}
-
-const char* RoleOf(SinkRole role) {
-  switch (role) {
-    case SinkRole::kMain:
-      return "main";
-    case SinkRole::kLate:
-      return "late";
-    case SinkRole::kDeadLetter:
-      return "dead_letter";
-  }
-  return "";
-}
-
-const char* KindOf(CarriedState::Kind kind) {
-  switch (kind) {
-    case CarriedState::Kind::kPositions:
-      return "positions";
-    case CarriedState::Kind::kWindows:
-      return "windows";
-    case CarriedState::Kind::kCounters:
-      return "counters";
-  }
-  return "";
-}
-
-const char* FateOf(CarriedState::Fate fate) {
-  switch (fate) {
-    case CarriedState::Fate::kKept:
-      return "kept";
-    case CarriedState::Fate::kDropped:
-      return "dropped";
-    case CarriedState::Fate::kEmpty:
-      return "empty";
-  }
-  return "";
-}
-
-void FillParts(const JobView& view, v1::Job* out) {
-  for (const SinkView& sink : view.sinks) {
-    v1::Sink* to = out->add_sinks();
-    to->set_id(sink.id);
-    to->set_path(sink.path);
-    to->set_table_version(sink.table_version);
-    to->set_committed_epoch(sink.committed_epoch);
-    to->set_role(RoleOf(sink.role));
-    to->set_rows_committed(sink.rows_committed);
-  }
-  for (const InsertView& insert : view.inserts) {
-    v1::Insert* to = out->add_inserts();
-    to->set_name(insert.name);
-    to->set_sink(insert.sink);
-    to->set_records_in(insert.counters.read);
-    to->set_records_used(insert.counters.used);
-    to->set_bad_rows(insert.counters.bad_total());
-    to->set_late_rows(insert.counters.late);
-    to->set_filtered_rows(insert.counters.filtered);
-    for (const auto& [reason, rows] : insert.counters.bad) {
-      (*to->mutable_bad_by_reason())[reason] = rows;
-    }
-  }
-  for (const RestartView& restart : view.restarts) {
-    v1::Restart* to = out->add_restarts();
-    to->set_generation(restart.generation);
-    SetMillis(restart.at_ms, to->mutable_at());
-    to->set_reason(restart.reason);
-  }
-  for (const std::string& warning : view.warnings) out->add_warnings(warning);
-}
-
-void Fill(const JobView& view, bool with_script, v1::Job* out) {
-  out->set_name(view.name);
-  out->set_id(view.id);
-  out->set_state(StateOf(view.state));
-  out->set_reason(view.reason);
-  out->set_generation(view.generation);
-  out->set_epoch(view.epoch);
-  out->set_lineage(view.lineage);
-  if (view.submitted_ms > 0) SetMillis(view.submitted_ms, out->mutable_submitted_at());
-  out->set_parallelism(view.parallelism);
-  out->set_records_in(view.records_in);
-  out->set_records_used(view.totals.used);
-  out->set_bad_rows(view.totals.bad_total());
-  out->set_late_rows(view.totals.late);
-  out->set_filtered_rows(view.totals.filtered);
-  if (view.watermark != kMinEventTime) SetEventTime(view.watermark, out->mutable_watermark());
-  out->set_lag_records(view.lag_records);
-  out->set_live_records_in(view.live_records_in);
-  out->set_state_bytes(view.state_bytes);
-  out->set_state_keys(view.state_keys);
-  if (view.live_watermark != kMinEventTime) {
-    SetEventTime(view.live_watermark, out->mutable_live_watermark());
-  }
-  if (view.last_checkpoint_ms > 0) {
-    SetMillis(view.last_checkpoint_ms, out->mutable_last_checkpoint_at());
-  }
-  out->set_checkpoint_problem(view.checkpoint_problem);
-  out->set_checkpoint_age_ms(view.checkpoint_age_ms);
-  out->set_checkpoint_failures(view.checkpoint_failures);
-  FillParts(view, out);
-  if (with_script) out->set_script(view.script);
-  out->set_from_job(view.from_job);
-  out->set_from_epoch(view.from_epoch);
-  for (const CarriedState& carried : view.carried) {
-    v1::CarriedState* to = out->add_carried();
-    to->set_kind(KindOf(carried.kind));
-    to->set_name(carried.name);
-    to->set_fate(FateOf(carried.fate));
-    to->set_bytes(carried.bytes);
-    to->set_partitions(carried.partitions);
-  }
-}
-
-void Fill(const CheckpointView& view, v1::Checkpoint* out) {
-  out->set_epoch(view.epoch);
-  out->set_generation(view.generation);
-  SetMillis(view.published_ms, out->mutable_published_at());
-  out->set_duration_ms(view.duration_ms);
-  out->set_state_bytes(view.state_bytes);
-  out->set_state_files(view.state_files);
-  out->set_bytes_written(view.bytes_written);
-  out->set_committed(view.committed);
-  out->set_savepoint(view.savepoint);
-}
-
-v1::WorkerState StateOf(WorkerState state) {
-  switch (state) {
-    case WorkerState::kActive:
-      return v1::ACTIVE;
-    case WorkerState::kDraining:
-      return v1::DRAINING;
-    case WorkerState::kDrained:
-      return v1::DRAINED;
-    case WorkerState::kLost:
-      return v1::LOST;
-  }
-  return v1::WORKER_STATE_UNSPECIFIED;
-}
-
-void Fill(const WorkerSummary& worker, v1::Worker* out) {
-  out->set_id(worker.id);
-  out->set_address(worker.registration.address);
-  out->set_slots(worker.registration.slots);
-  out->set_slots_used(worker.slots_used);
-  out->set_memory_bytes(worker.registration.memory_bytes);
-  out->set_memory_used_bytes(worker.memory_used_bytes);
-  out->set_version(worker.registration.version);
-  SetMillis(worker.registered_ms, out->mutable_registered_at());
-  out->set_state(StateOf(worker.state));
 }
 
 // ---- Calls
@@ -530,6 +339,37 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     return reactor;
   }
 
+  Reactor* ListEvents(Context* context, const v1::ListEventsRequest* request,
+                      v1::ListEventsResponse* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "ListEvents", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->GetDetails(
+        request->job(),
+        Finishing<JobDetails>(reactor, response,
+                              [](const JobDetails& details, v1::ListEventsResponse* out) {
+                                for (const Happening& happening : details.happenings) {
+                                  Fill(happening, out->add_events());
+                                }
+                              }));
+    return reactor;
+  }
+
+  Reactor* GetDetails(Context* context, const v1::GetDetailsRequest* request,
+                      v1::JobDetails* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "GetDetails", Role::kViewer);
+    if (!admitted.ok()) return Answer(context, admitted.status());
+    const bool samples = admitted->role >= Role::kOperator;
+    Reactor* reactor = context->DefaultReactor();
+    cluster_->GetDetails(
+        request->job(),
+        Finishing<JobDetails>(reactor, response,
+                              [this, samples](const JobDetails& details, v1::JobDetails* out) {
+                                Fill(details, explain_(details.plan), samples, out);
+                              }));
+    return reactor;
+  }
+
   Reactor* TriggerCheckpoint(Context* context, const v1::TriggerCheckpointRequest* request,
                              v1::Checkpoint* response) override {
     const absl::StatusOr<AuditEntry> admitted =
@@ -586,16 +426,7 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     cluster_->GetStatus(Finishing<ClusterSummary>(
         reactor, response, [this](const ClusterSummary& summary, v1::ClusterStatus* out) {
-          out->set_version(version_);
-          out->set_data_uri(summary.data_uri);
-          out->set_workers(summary.workers);
-          out->set_slots(summary.slots);
-          out->set_slots_used(summary.slots_used);
-          out->set_jobs_running(summary.jobs_running);
-          out->set_jobs_total(summary.jobs_total);
-          out->set_http_address(summary.http_address);
-          out->set_leader(summary.leader);
-          out->set_term(summary.term);
+          Fill(summary, version_, out);
         }));
     return reactor;
   }

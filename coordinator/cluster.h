@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/commit_driver.h"
 #include "coordinator/control_messages.h"
+#include "coordinator/job_details.h"
 #include "coordinator/job_runner.h"
 #include "coordinator/job_view.h"
 #include "coordinator/source_queries.h"
@@ -118,6 +119,7 @@ class Cluster : public WorkerListener {
   void Stop(std::string job, int64_t deadline_us, Done<JobView> done);
   void Cancel(std::string job, int64_t deadline_us, Done<JobView> done);
   void GetPlan(std::string job, Done<Plan> done);
+  void GetDetails(std::string job, Done<JobDetails> done);
   void ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done);
   // Answers when a checkpoint triggered from now on is published; it is kept if it is a savepoint.
   void TriggerCheckpoint(std::string job, bool savepoint, int64_t deadline_us,

@@ -190,6 +190,14 @@ void Cluster::GetPlan(std::string job, Done<Plan> done) {
   });
 }
 
+void Cluster::GetDetails(std::string job, Done<JobDetails> done) {
+  deps_.loop->Post([this, job = std::move(job), done = std::move(done)] {
+    const absl::StatusOr<JobRunner*> runner = Find(job);
+    if (!runner.ok()) return done(runner.status());
+    done((*runner)->Details());
+  });
+}
+
 // ---- Waiting and watching
 
 bool Cluster::Answer(const Waiter& waiter, bool timed_out) {

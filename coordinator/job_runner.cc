@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -42,20 +43,6 @@ const char* StateName(JobState state) {
   CheckFailed(__FILE__, __LINE__, "known JobState", "");
 }
 
-JobState EndState(JobEnd how) {
-  switch (how) {
-    case JobEnd::kStopped:
-      return JobState::kStopped;
-    case JobEnd::kCancelled:
-      return JobState::kCancelled;
-    case JobEnd::kFinished:
-      return JobState::kFinished;
-    case JobEnd::kFailed:
-      return JobState::kFailed;
-  }
-  CheckFailed(__FILE__, __LINE__, "known JobEnd", "");
-}
-
 }  // namespace
 
 // The log and the strand that it is used on.
@@ -71,7 +58,8 @@ JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool 
     : deps_(deps),
       id_(std::move(id)),
       self_(std::make_shared<JobRunner*>(this)),
-      armed_us_(kNever) {
+      armed_us_(kNever),
+      history_(log) {
   if (log.ended) {
     ended_log_ = std::move(log);
     shown_state_ = state();
@@ -79,6 +67,7 @@ JobRunner::JobRunner(const JobRunnerDeps* deps, JobId id, JobLogState log, bool 
   }
   log_ = std::make_shared<LogStrand>(*deps, id_, log);
   machine_.emplace(std::move(log), took_over, Facts(), std::move(options), deps->random);
+  down_since_us_ = Now().us;
 }
 
 JobRunner::~JobRunner() = default;
@@ -97,6 +86,7 @@ void JobRunner::Handle(const JobEvent& event) {
   // Only what makes room for it may set a new timer: else each event would add one that ticks on.
   if (deps_->clock->MonotonicMicros() >= armed_us_) armed_us_ = kNever;
   if (const auto* commit = std::get_if<CommitDoneEvent>(&event)) ObserveCommit(*commit);
+  Remember(event);
   for (const JobAction& action : machine_->Handle(event, Facts())) {
     std::visit([this](const auto& a) { Do(a); }, action);
   }
@@ -107,6 +97,9 @@ void JobRunner::Handle(const JobEvent& event) {
     WEIR_LOG(kInfo, "job state", {"job", id_}, {"state", StateName(state())},
              {"reason", machine_->reason()});
     shown_state_ = state();
+    const std::string why = machine_->reason();
+    Tell(HappeningKind::kState,
+         absl::StrCat(StateName(shown_state_), why.empty() ? "" : ": ", why));
   }
   deps_->changed(id_);
 }
@@ -172,6 +165,10 @@ void JobRunner::Release(const std::string& holder) {
 // ---- Workers
 
 void JobRunner::Do(const DeployAction& action) {
+  const auto& starts = log().starts;
+  Tell(HappeningKind::kStarted,
+       absl::StrCat(starts.empty() ? "" : starts.back().second.reason, "; from epoch ",
+                    action.epoch.value, ", parallelism ", action.parallelism));
   const auto deploy = std::make_shared<const DeployAction>(action);
   const auto plan = std::make_shared<const Plan>(spec().plan);
   deployed_ = machine_->placement();
@@ -203,7 +200,11 @@ void JobRunner::Do(const StartAction& action) {
   deps_->changed(id_);
   WEIR_LOG(kInfo, "tasks run", {"job", id_}, {"generation", action.generation.value});
 }
-void JobRunner::Do(const TriggerAction& action) { SendToDeployed(action); }
+void JobRunner::Do(const TriggerAction& action) {
+  const size_t tasks = spec().plan.vertices.size() * static_cast<size_t>(log().parallelism);
+  history_.OnTriggered(action, static_cast<int>(tasks), Now());
+  SendToDeployed(action);
+}
 void JobRunner::Do(const NotifyPublishedAction& action) { SendToDeployed(action); }
 
 void JobRunner::Do(const AddPartitionsAction& action) {
@@ -219,6 +220,7 @@ void JobRunner::Do(const AddPartitionsAction& action) {
 void JobRunner::Do(const CancelTasksAction& action) {
   for (const auto& [id, worker] : deps_->registry->workers()) worker.session->Send({id_, action});
   deployed_.clear();
+  history_.OnLeft(action.generation);
 }
 
 // ---- Commits
@@ -226,6 +228,7 @@ void JobRunner::Do(const CancelTasksAction& action) {
 void JobRunner::Do(const CommitAction& action) {
   TableCommit commit = BuildTableCommit(id_, spec(), action.sink, action.epoch, action.manifest);
   commit.newest = action.newest.value;
+  history_.OnCommitBegins(spec().plan, action);
   deps_->commits->Commit(
       spec().plan.sinks[static_cast<size_t>(action.sink)], std::move(commit),
       [deps = deps_, id = id_, self = RunnerRef(self_), sink = action.sink, epoch = action.epoch](
@@ -251,49 +254,6 @@ void JobRunner::Do(const RemoveAbandonedFilesAction& action) {
                    {"files", *removed});
         }
       });
-}
-
-// ---- For people
-
-JobState JobRunner::state() const {
-  return machine_ ? machine_->state() : EndState(ended_log_.ended->how);
-}
-
-std::vector<SlotRef> JobRunner::placement() const {
-  return machine_ ? machine_->placement() : std::vector<SlotRef>();
-}
-
-JobView JobRunner::View(bool with_live) const {
-  JobView view = ViewOfLog(id_, log(), machine_ ? &machine_->commits() : nullptr);
-  view.state = state();
-  if (!machine_) {
-    view.reason = ended_log_.ended->reason;
-    return view;
-  }
-  view.reason = machine_->reason();
-  if (!live()) return view;
-  view.warnings = machine_->warnings();
-  if (view.last_checkpoint_ms > 0) {
-    view.checkpoint_age_ms = deps_->clock->WallMicros() / 1000 - view.last_checkpoint_ms;
-  }
-  view.checkpoint_failures = machine_->checkpoint_failures();
-  view.checkpoint_problem = machine_->checkpoint_problem(deps_->clock->MonotonicMicros());
-  if (with_live) {
-    AddLive(spec().plan, machine_->base_counters(), deps_->registry->Live(id_, log().generation),
-            &view);
-  }
-  return view;
-}
-
-std::vector<CheckpointView> JobRunner::Checkpoints() const {
-  std::vector<CheckpointView> views;
-  for (const auto& published : log().checkpoints) {
-    views.push_back(ViewOfCheckpoint(published, machine_ ? &machine_->commits() : nullptr, log()));
-    const auto duration = checkpoint_ms_.find(views.back().epoch);
-    if (duration != checkpoint_ms_.end()) views.back().duration_ms = duration->second;
-  }
-  std::reverse(views.begin(), views.end());
-  return views;
 }
 
 }  // namespace weir

@@ -13,6 +13,7 @@
 
 #include "base/io_pool.h"
 #include "coordinator/commit_driver.h"
+#include "coordinator/job_details.h"
 #include "coordinator/job_machine.h"
 #include "coordinator/job_view.h"
 #include "coordinator/worker_registry.h"
@@ -73,6 +74,7 @@ class JobRunner {
   JobState state() const;
   bool live() const { return !IsFinal(state()); }
   JobView View(bool with_live) const;
+  JobDetails Details() const;
   // Newest first.
   std::vector<CheckpointView> Checkpoints() const;
   // Whether all tasks of the current generation run.
@@ -93,14 +95,21 @@ class JobRunner {
   // The last savepoint of this process, and when it was triggered.
   int64_t last_savepoint_trigger_us() const { return last_savepoint_trigger_us_; }
   Epoch last_savepoint() const { return last_savepoint_; }
-  // Sets gauges that age: freshness, state.
+  // Sets gauges that age: freshness, state. A few times a second; looks at the tasks' progress too.
   void UpdateGauges();
 
  private:
   struct LogStrand;
   static constexpr size_t kDurationsKept = 100;
+  static constexpr size_t kJobSamplesMax = 20;
 
   JobFacts Facts() const;
+  Moment Now() const;
+  void Observe();
+  // Tasks of the current generation, whether they have reported or not.
+  std::vector<TaskView> Tasks() const;
+  JobHealthFacts HealthFacts(const std::vector<TaskView>& tasks) const;
+  void Tell(HappeningKind kind, const std::string& message, Epoch epoch = Epoch());
   void Do(const AppendAction& action);
   void Do(const DescribeSourceAction& action);
   void Do(const ImportAction& action);
@@ -125,6 +134,8 @@ class JobRunner {
   Gauge* LastSuccess();
   Counter* Restarts();
   void ObserveCommit(const CommitDoneEvent& event);
+  // What an event says for the history.
+  void Remember(const JobEvent& event);
   void ArmTimer();
   void TidyUpLater();
 
@@ -143,6 +154,12 @@ class JobRunner {
   Epoch last_savepoint_;
   // Last commit by sink, monotonic; before this process's first, when the last epoch was published.
   std::map<int, int64_t> committed_us_;
+  JobHistory history_;
+  JobProgress progress_;
+  int64_t observed_us_ = -1;  // last look at the progress; -1 = none
+  std::optional<int64_t>
+      down_since_us_;               // when the tasks were last seen running; not set: they run
+  std::vector<RowSample> samples_;  // the last ones that any generation of this process had
 };
 
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -35,6 +36,7 @@ Counter* JobRunner::Restarts() {
 }
 
 void JobRunner::Do(const CheckpointPublishedNote& note) {
+  history_.OnPublished(log().generation, note, Now());
   last_published_trigger_us_ = note.triggered_us;
   if (note.savepoint) {
     last_savepoint_trigger_us_ = note.triggered_us;
@@ -52,6 +54,7 @@ void JobRunner::Do(const CheckpointPublishedNote& note) {
 }
 
 void JobRunner::Do(const CheckpointFailedNote& note) {
+  history_.OnFailed(log().generation, note, Now());
   deps_->metrics
       ->GetCounter("weir_checkpoint_failures_total", "Checkpoints given up", {{"job", id_}})
       ->Add(1);
@@ -70,12 +73,17 @@ void JobRunner::Do(const RecoveredNote& note) {
                        {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60})
         ->Observe(Seconds(micros));
   }
+  Tell(HappeningKind::kRecovered,
+       absl::StrCat("fenced in ", note.fence_us / 1000, " ms, tasks ready in ",
+                    note.deploy_us / 1000, " ms, first checkpoint in ", note.publish_us / 1000,
+                    " ms"));
   WEIR_LOG(kInfo, "recovered", {"job", id_}, {"generation", log().generation.value},
            {"fence_ms", note.fence_us / 1000}, {"deploy_ms", note.deploy_us / 1000},
            {"publish_ms", note.publish_us / 1000});
 }
 
 void JobRunner::Do(const RestartNote& note) {
+  Tell(note.planned ? HappeningKind::kMove : HappeningKind::kRestart, note.reason);
   if (note.planned) {
     deps_->metrics
         ->GetCounter("weir_moves_total", "Planned restarts, because tasks move", {{"job", id_}})
@@ -90,6 +98,7 @@ void JobRunner::Do(const RestartNote& note) {
 }
 
 void JobRunner::Do(const FencedNote& note) {
+  if (note.acted) Tell(HappeningKind::kFenced, note.reason);
   deps_->reread(id_, note.acted ? kRereadDelayUs : 0);
   if (!note.acted) return;
   deps_->metrics->GetCounter("weir_fenced_total", "Jobs given up to another coordinator", {})
@@ -97,7 +106,8 @@ void JobRunner::Do(const FencedNote& note) {
   WEIR_LOG(kError, "fenced", {"job", id_}, {"reason", note.reason});
 }
 
-void JobRunner::Do(const EndedNote&) {
+void JobRunner::Do(const EndedNote& note) {
+  Tell(HappeningKind::kEnded, EndText(note.ended));
   deps_->commits->Forget(spec().plan.sinks);
   deps_->metrics->RemoveSeries({{"job", id_}});
   TidyUpLater();
@@ -128,6 +138,7 @@ void JobRunner::ObserveCommit(const CommitDoneEvent& event) {
 
 void JobRunner::UpdateGauges() {
   if (!live()) return;
+  Observe();
   for (const auto& [state, name] : kLiveStates) {
     deps_->metrics
         ->GetGauge("weir_job_state", "1 for the state that the job is in",

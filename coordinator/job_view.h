@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/control_messages.h"
+#include "coordinator/diagnosis.h"
 #include "coordinator/job_machine.h"
 #include "coordinator/origin.h"
 #include "model/event_time.h"
@@ -62,6 +63,7 @@ struct JobView {
   EventTime live_watermark = kMinEventTime;
 
   std::vector<SinkView> sinks;
+  std::vector<TableHealth> tables;  // as sinks
   std::vector<InsertView> inserts;
   std::vector<RestartView> restarts;
   std::vector<std::string> warnings;
