@@ -23,6 +23,13 @@ constexpr int kRequestBytesMax = 64 * 1024;
 void Reply(const HttpResponse& from, httplib::Response& to) {
   to.status = from.status;
   to.set_header("X-Content-Type-Options", "nosniff");
+  to.set_header("Content-Security-Policy",
+                "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+                "object-src 'none'");
+  to.set_header("X-Frame-Options", "DENY");
+  to.set_header("Referrer-Policy", "no-referrer");
+  to.set_header("Cross-Origin-Resource-Policy", "same-origin");
+  to.set_header("Cache-Control", "no-store");
   to.set_content(from.body, from.content_type.c_str());
 }
 
@@ -53,6 +60,7 @@ std::unique_ptr<httplib::Server> MakeServer(const TlsFiles* files) {
 HttpCaller CallerOf(const httplib::Request& request) {
   HttpCaller caller;
   caller.authorization = request.get_header_value("Authorization");
+  caller.host = request.get_header_value("Host");
   if (request.ssl == nullptr) return caller;
   X509* certificate = SSL_get1_peer_certificate(request.ssl);
   caller.has_certificate =
@@ -118,29 +126,50 @@ class LibraryHttpServer : public HttpServer {
     server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
       Reply(HttpResponse{.body = "ok\n"}, response);
     });
-    Add("/metrics", routes_.metrics, &routes_.admit);
-    Add("/readyz", routes_.ready, nullptr);
-    Add("/", routes_.index, &routes_.admit);
+    Add("/readyz", routes_.ready, /*admit=*/false);
+    Add("/metrics", routes_.metrics, /*admit=*/true);
+    if (routes_.pages != nullptr) {
+      server_.Get("/.*", [this](const httplib::Request& request, httplib::Response& response) {
+        const HttpCaller caller = CallerOf(request);
+        if (!Admit(caller, response)) return;
+        const HttpResponse page = routes_.pages({request.path, caller});
+        if (page.status == 404 && page.body.empty()) {
+          response.status = 404;  // told by the error handler
+          return;
+        }
+        Reply(page, response);
+      });
+    }
     server_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.body.empty()) return;
-      response.set_content(absl::StrCat(response.status, " ", request.method, " ", request.path,
-                                        "; see /metrics, /healthz, /readyz\n"),
-                           "text/plain; charset=utf-8");
+      Reply(HttpResponse{.status = response.status,
+                         .body = absl::StrCat(response.status, " ", request.method, " ",
+                                              request.path, "; see /metrics, /healthz, /readyz\n")},
+            response);
     });
   }
 
-  void Add(const char* path, const std::function<HttpResponse()>& handler,
-           const std::function<absl::Status(const HttpCaller&)>* admit) {
+  void Add(const char* path, const std::function<HttpResponse()>& handler, bool admit) {
     if (handler == nullptr) return;
-    server_.Get(
-        path, [&handler, admit](const httplib::Request& request, httplib::Response& response) {
-          const bool ask = admit != nullptr && *admit != nullptr;
-          const absl::Status admitted = ask ? (*admit)(CallerOf(request)) : absl::OkStatus();
-          if (admitted.ok()) return Reply(handler(), response);
-          Reply(HttpResponse{.status = absl::IsUnauthenticated(admitted) ? 401 : 403,
-                             .body = absl::StrCat(admitted.message(), "\n")},
-                response);
-        });
+    server_.Get(path, [this, &handler, admit](const httplib::Request& request,
+                                              httplib::Response& response) {
+      if (!admit || Admit(CallerOf(request), response)) Reply(handler(), response);
+    });
+  }
+
+  // False when it has answered with a refusal.
+  bool Admit(const HttpCaller& caller, httplib::Response& response) const {
+    const absl::Status admitted =
+        routes_.admit == nullptr ? absl::OkStatus() : routes_.admit(caller);
+    if (admitted.ok()) return true;
+    const bool unknown = absl::IsUnauthenticated(admitted);
+    if (unknown && !routes_.challenge.empty()) {
+      response.set_header("WWW-Authenticate", routes_.challenge);
+    }
+    Reply(
+        HttpResponse{.status = unknown ? 401 : 403, .body = absl::StrCat(admitted.message(), "\n")},
+        response);
+    return false;
   }
 
   static absl::Status BindError(const HostPort& address, int error) {

@@ -31,16 +31,27 @@ class HttpServer {
 struct HttpCaller {
   std::string authorization;     // the header, may be empty
   bool has_certificate = false;  // of the authority that the server trusts
+  std::string host;              // that it asked for; the header, may be empty
+};
+
+// A GET or HEAD.
+struct HttpRequest {
+  std::string path;  // decoded, without the query
+  HttpCaller caller;
 };
 
 struct HttpRoutes {
   std::function<HttpResponse()> metrics;
   std::function<HttpResponse()> ready;  // 200 or 503 with the reason
-  std::function<HttpResponse()> index;  // "/", may be empty
+  // All other paths; 404 where it knows none. May be empty.
+  std::function<HttpResponse(const HttpRequest&)> pages;
   // Asked before all but /healthz and /readyz, which probes must reach: OK, or why not. Null = all.
   std::function<absl::Status(const HttpCaller&)> admit;
+  std::string challenge;  // WWW-Authenticate of a 401, so that a browser asks; empty = none
 };
 
+// Every answer tells browsers to load nothing from elsewhere, to show it in no frame, to guess no
+// type and to store nothing. Only GET and HEAD are served.
 // With `tls` it speaks HTTPS only; a client may show a certificate, and one of another authority
 // ends the connection. The files are read anew for each connection.
 // FAILED_PRECONDITION "address ... is in use ..." when the port is taken.

@@ -15,6 +15,7 @@
 #include "cli/link_flags.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
+#include "cli/status_page.h"
 
 namespace weir {
 namespace {
@@ -45,10 +46,11 @@ absl::Status Serve(const CoordinatorFlags& flags, const LinkFlags& link) {
   options.base_directory = std::filesystem::current_path().string();
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
                         StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
-  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
-                        ServeHttp(
-                            flags.http, *options.transport, metrics.get(),
-                            [&] { return coordinator->Ready(); }, LookCheck(*coordinator)));
+  WEIR_ASSIGN_OR_RETURN(
+      std::unique_ptr<HttpServer> http,
+      ServeHttp(
+          flags.http, *options.transport, metrics.get(), [&] { return coordinator->Ready(); },
+          LookCheck(*coordinator), StatusPages(*coordinator)));
   std::cout << "weir coordinator " << Version() << "\n  address  " << coordinator->address()
             << "\n  metrics  " << http->url() << "/metrics\n  data     " << options.data_uri
             << std::endl;

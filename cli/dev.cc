@@ -16,6 +16,7 @@
 #include "cli/link_flags.h"
 #include "cli/serve.h"
 #include "cli/serving.h"
+#include "cli/status_page.h"
 #include "coordinator/coordinator.h"
 #include "operators/source/dev_broker.h"
 #include "worker/worker.h"
@@ -91,9 +92,9 @@ absl::Status Serve(const DevFlags& flags, const LinkFlags& link) {
     return worker->registered() ? absl::OkStatus()
                                 : absl::UnavailableError("the worker is not registered yet");
   };
-  WEIR_ASSIGN_OR_RETURN(
-      std::unique_ptr<HttpServer> http,
-      ServeHttp(flags.http, *transport, metrics.get(), ready, LookCheck(*coordinator)));
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> http,
+                        ServeHttp(flags.http, *transport, metrics.get(), ready,
+                                  LookCheck(*coordinator), StatusPages(*coordinator)));
 
   std::cout << "weir dev " << Version() << "\n  coordinator  " << coordinator->address()
             << "\n  metrics      " << http->url() << "/metrics\n  data         " << data

@@ -20,6 +20,7 @@
 #include "base/metrics.h"
 #include "base/status_macros.h"
 #include "base/transport.h"
+#include "cli/status_page.h"
 #include "coordinator/coordinator.h"
 
 namespace weir {
@@ -98,17 +99,24 @@ absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise) {
   return *bytes;
 }
 
+absl::Status CheckAskedForThisMachine(const std::string& host) {
+  const absl::StatusOr<HostPort> parsed = ParseHostPort(host);
+  if (host.empty() || IsLoopback(parsed.ok() ? parsed->host : host)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      "this address serves this machine only: ask for it as 127.0.0.1 or localhost");
+}
+
 ViewerCheck LookCheck(const Coordinator& coordinator) {
   if (!coordinator.has_tokens()) return nullptr;
   return [&coordinator](const std::string& authorization) {
-    return coordinator.MayLook(authorization);
+    return coordinator.MayLook(BearerOf(authorization));
   };
 }
 
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address,
-                                                      const Transport& transport, Metrics* metrics,
-                                                      std::function<absl::Status()> ready,
-                                                      ViewerCheck may_look) {
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(
+    const std::string& address, const Transport& transport, Metrics* metrics,
+    std::function<absl::Status()> ready, ViewerCheck may_look,
+    std::function<HttpResponse(const HttpRequest&)> pages) {
   WEIR_RETURN_IF_ERROR(transport.Allows("--http", address));
   HttpRoutes routes;
   routes.metrics = [metrics] {
@@ -119,9 +127,14 @@ absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address
     if (status.ok()) return HttpResponse{200, "text/plain; charset=utf-8", "ready\n"};
     return HttpResponse{503, "text/plain; charset=utf-8", absl::StrCat(status.message(), "\n")};
   };
-  routes.admit = [may_look = std::move(may_look),
-                  tls = transport.tls()](const HttpCaller& caller) -> absl::Status {
+  routes.pages = std::move(pages);
+  if (may_look != nullptr)
+    routes.challenge = "Basic realm=\"weir, token as password\", charset=\"UTF-8\"";
+  WEIR_ASSIGN_OR_RETURN(const HostPort wanted, ParseHostPort(address));
+  routes.admit = [may_look = std::move(may_look), tls = transport.tls(),
+                  local = IsLoopback(wanted.host)](const HttpCaller& caller) -> absl::Status {
     if (may_look != nullptr) return may_look(caller.authorization);
+    if (!tls && local) return CheckAskedForThisMachine(caller.host);
     if (!tls || caller.has_certificate) return absl::OkStatus();
     return absl::UnauthenticatedError("show a certificate of this cluster's authority");
   };

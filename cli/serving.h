@@ -18,6 +18,8 @@ namespace weir {
 
 class Coordinator;
 class HttpServer;
+struct HttpRequest;
+struct HttpResponse;
 class Metrics;
 class Transport;
 struct MachineLimits;
@@ -54,15 +56,21 @@ absl::StatusOr<int64_t> MemoryFlag(const std::string& text, int64_t otherwise);
 // Whether the holder of an Authorization header may look; OK or UNAUTHENTICATED.
 using ViewerCheck = std::function<absl::Status(const std::string& authorization)>;
 
+// By the Host header of who asks a port that listens on loopback in plaintext and knows no tokens:
+// OK for a loopback name, PERMISSION_DENIED for any other. A web page from elsewhere can make its
+// own name mean this machine, and would read what a browser here may read.
+absl::Status CheckAskedForThisMachine(const std::string& host);
+
 // By the tokens that callers of `coordinator` need; null when they need none.
 ViewerCheck LookCheck(const Coordinator& coordinator);
 
 // /metrics of `metrics`, /readyz by `ready`; beyond this machine only as `transport` allows it.
 // With TLS it is HTTPS, and /metrics asks for a certificate unless `may_look` decides.
-absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(const std::string& address,
-                                                      const Transport& transport, Metrics* metrics,
-                                                      std::function<absl::Status()> ready,
-                                                      ViewerCheck may_look = nullptr);
+// `pages`: see HttpRoutes; may be null.
+absl::StatusOr<std::unique_ptr<HttpServer>> ServeHttp(
+    const std::string& address, const Transport& transport, Metrics* metrics,
+    std::function<absl::Status()> ready, ViewerCheck may_look = nullptr,
+    std::function<HttpResponse(const HttpRequest&)> pages = nullptr);
 
 }  // namespace weir
 

@@ -6,11 +6,16 @@
 #define WEIR_COORDINATOR_COORDINATOR_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "base/transport.h"
+
+namespace google::protobuf {
+class Message;
+}
 
 namespace weir {
 
@@ -29,6 +34,14 @@ struct CoordinatorOptions {
   std::string tokens_file;  // who may call the API (token_table.h); empty = everybody
 };
 
+// What the status page wants to know.
+struct PageQuestion {
+  enum class What { kCluster, kWorkers, kJobs, kJob };
+  What what = What::kCluster;
+  std::string job;       // kJob: id or name
+  bool samples = false;  // kJob: with rows of the users' data
+};
+
 class Coordinator {
  public:
   // Ends serving and gives the lead away; workers go on by themselves and come to the next
@@ -42,6 +55,14 @@ class Coordinator {
   virtual bool has_tokens() const = 0;
   // By an HTTP Authorization header, when callers need a token: OK or UNAUTHENTICATED.
   virtual absl::Status MayLook(const std::string& authorization) const = 0;
+  // Whether that caller may also see rows of the users' data: an operator, or anybody where callers
+  // need no token.
+  virtual bool MaySeeRows(const std::string& authorization) const = 0;
+  // Hands the answer, a message of weir.v1, to `use` before it returns; waits some seconds for it
+  // at most. Errors as the API's (api_error.h): a standby knows nothing but who leads.
+  virtual absl::Status Show(
+      const PageQuestion& question,
+      const std::function<void(const google::protobuf::Message&)>& use) const = 0;
   // Whether it leads, now or within `timeout_us`.
   virtual bool AwaitLead(int64_t timeout_us) const = 0;
 };

@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +14,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "base/version.h"
+#include "coordinator/api_messages.h"
 #include "coordinator/api_rpc.h"
 #include "coordinator/cluster.h"
 #include "coordinator/control_rpc.h"
@@ -24,6 +26,7 @@
 #include "coordinator/lease_keeper.h"
 #include "coordinator/server_rpc.h"
 #include "grpcpp/impl/service_type.h"
+#include "weir/v1/job.pb.h"
 
 namespace weir {
 namespace {
@@ -32,6 +35,29 @@ constexpr int kIoThreads = 4;
 constexpr int kProbeThreads = 2;
 // A start waits that long to learn who leads, and then, when it does, for the jobs' logs.
 constexpr absl::Duration kStartMax = absl::Seconds(10);
+// A page waits that long for the event loop.
+constexpr absl::Duration kShowMax = absl::Seconds(5);
+constexpr int kJobsShownMax = 1000;
+
+// What `ask` answers on the loop's thread, which may be after this returned.
+template <class T, class Ask>
+absl::StatusOr<T> Await(const Ask& ask) {
+  struct Answer {
+    absl::Mutex mutex;
+    std::optional<absl::StatusOr<T>> value ABSL_GUARDED_BY(mutex);
+    bool there() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { return value.has_value(); }
+  };
+  const auto answer = std::make_shared<Answer>();  // with whoever comes too late
+  ask([answer](absl::StatusOr<T> value) {
+    absl::MutexLock lock(&answer->mutex);
+    answer->value = std::move(value);
+  });
+  absl::MutexLock lock(&answer->mutex);
+  if (!answer->mutex.AwaitWithTimeout(absl::Condition(answer.get(), &Answer::there), kShowMax)) {
+    return absl::DeadlineExceededError("the coordinator is too busy to answer; try again");
+  }
+  return *std::move(answer->value);
+}
 
 // Destroyed in reverse: the server first, then the pool's queued work, which may still post to the
 // stopped loop.
@@ -65,6 +91,15 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
     return gate_->Identify(authorization).status();
   }
 
+  bool MaySeeRows(const std::string& authorization) const override {
+    if (!gate_->has_tokens()) return true;
+    const absl::StatusOr<Caller> caller = gate_->Identify(authorization);
+    return caller.ok() && caller->role >= Role::kOperator;
+  }
+  absl::Status Show(
+      const PageQuestion& question,
+      const std::function<void(const google::protobuf::Message&)>& use) const override;
+
   void OnLead(int64_t term) override { cluster_->Lead(term, address_); }
   void OnFollow(const std::string& address) override { cluster_->Follow(address); }
 
@@ -78,6 +113,7 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<RpcServer> server_;
   std::string address_;
+  ExplainJob explain_;
   std::unique_ptr<LeaseKeeper> lease_;
 
   mutable absl::Mutex mutex_;
@@ -107,8 +143,9 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
     role_ = role;
   };
   cluster_ = std::make_unique<Cluster>(std::move(cluster_options), std::move(deps));
-  std::vector<std::unique_ptr<grpc::Service>> services = MakeApiServices(
-      cluster_.get(), pool_.get(), gate_.get(), seams.compile, std::move(seams.explain), Version());
+  explain_ = std::move(seams.explain);
+  std::vector<std::unique_ptr<grpc::Service>> services =
+      MakeApiServices(cluster_.get(), pool_.get(), gate_.get(), seams.compile, explain_, Version());
   services.push_back(MakeControlService(cluster_.get(), transport_));
   WEIR_ASSIGN_OR_RETURN(server_, StartRpcServer(options.listen, *transport_, !gate_->has_tokens(),
                                                 std::move(services)));
@@ -138,6 +175,54 @@ absl::Status CoordinatorImpl::Ready() const {
   return absl::UnavailableError(
       role_ == LeadRole::kStandsBy ? "stands by, but can't read who leads"
                                    : "nobody is known to lead, or the jobs have not been read yet");
+}
+
+absl::Status CoordinatorImpl::Show(
+    const PageQuestion& question,
+    const std::function<void(const google::protobuf::Message&)>& use) const {
+  switch (question.what) {
+    case PageQuestion::What::kCluster: {
+      WEIR_ASSIGN_OR_RETURN(const ClusterSummary summary,
+                            Await<ClusterSummary>([&](Cluster::Done<ClusterSummary> done) {
+                              cluster_->GetStatus(std::move(done));
+                            }));
+      v1::ClusterStatus status;
+      Fill(summary, Version(), &status);
+      use(status);
+      return absl::OkStatus();
+    }
+    case PageQuestion::What::kWorkers: {
+      using Workers = std::vector<WorkerSummary>;
+      WEIR_ASSIGN_OR_RETURN(const Workers workers, Await<Workers>([&](Cluster::Done<Workers> done) {
+                              cluster_->ListWorkers(std::move(done));
+                            }));
+      v1::ListWorkersResponse listed;
+      for (const WorkerSummary& worker : workers) Fill(worker, listed.add_workers());
+      use(listed);
+      return absl::OkStatus();
+    }
+    case PageQuestion::What::kJobs: {
+      WEIR_ASSIGN_OR_RETURN(const Cluster::Page page,
+                            Await<Cluster::Page>([&](Cluster::Done<Cluster::Page> done) {
+                              cluster_->List(kJobsShownMax, "", false, std::move(done));
+                            }));
+      v1::ListJobsResponse listed;
+      for (const JobView& job : page.jobs) Fill(job, /*with_script=*/false, listed.add_jobs());
+      use(listed);
+      return absl::OkStatus();
+    }
+    case PageQuestion::What::kJob: {
+      WEIR_ASSIGN_OR_RETURN(const JobDetails details,
+                            Await<JobDetails>([&](Cluster::Done<JobDetails> done) {
+                              cluster_->GetDetails(question.job, std::move(done));
+                            }));
+      v1::JobDetails shown;
+      Fill(details, explain_(details.plan), question.samples, &shown);
+      use(shown);
+      return absl::OkStatus();
+    }
+  }
+  return absl::InternalError("a question of an unknown kind");
 }
 
 bool CoordinatorImpl::AwaitLead(int64_t timeout_us) const {

@@ -52,8 +52,79 @@ TEST(HttpServerTest, RefusesUnknownPagesAndMethods) {
   auto missing = client.Get("/secrets");
   EXPECT_EQ(missing->status, 404);
   EXPECT_THAT(missing->body, HasSubstr("/metrics"));
-  EXPECT_EQ(client.Get("/")->status, 404) << "no index was given";
+  EXPECT_EQ(client.Get("/")->status, 404) << "no pages were given";
   EXPECT_EQ(client.Post("/metrics", "x", "text/plain")->status, 404);
+}
+
+HttpRoutes RoutesWithPages() {
+  HttpRoutes routes = Routes();
+  routes.pages = [](const HttpRequest& request) {
+    if (request.path == "/missing") return HttpResponse{.status = 404, .body = ""};
+    if (request.path == "/gone") return HttpResponse{404, "application/json", "{}"};
+    return HttpResponse{200, "text/html; charset=utf-8", "page " + request.path};
+  };
+  return routes;
+}
+
+TEST(HttpServerTest, PagesGetAllOtherPaths) {
+  auto server = StartHttpServer("127.0.0.1:0", RoutesWithPages());
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = ClientOf(**server);
+  EXPECT_EQ(client.Get("/")->body, "page /");
+  EXPECT_EQ(client.Get("/a%20b/c?d=e")->body, "page /a b/c");
+  EXPECT_EQ(client.Get("/metrics")->body, "weir_up 1\n");
+  EXPECT_EQ(client.Get("/missing")->status, 404);
+  EXPECT_THAT(client.Get("/missing")->body, HasSubstr("404 GET /missing"));
+  EXPECT_EQ(client.Get("/gone")->body, "{}");
+  auto head = client.Head("/");
+  EXPECT_EQ(head->status, 200);
+  EXPECT_EQ(head->body, "");
+  EXPECT_EQ(client.Post("/", "x", "text/plain")->status, 404);
+  EXPECT_EQ(client.Put("/", "x", "text/plain")->status, 404);
+  EXPECT_EQ(client.Delete("/")->status, 404);
+  EXPECT_EQ(client.Options("/")->status, 404);
+}
+
+TEST(HttpServerTest, EveryAnswerKeepsBrowsersFromElsewhere) {
+  auto server = StartHttpServer("127.0.0.1:0", RoutesWithPages());
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = ClientOf(**server);
+  for (const char* path : {"/", "/metrics", "/healthz", "/readyz", "/missing", "/gone"}) {
+    auto answer = client.Get(path);
+    ASSERT_TRUE(answer) << path;
+    EXPECT_THAT(answer->get_header_value("Content-Security-Policy"),
+                AllOf(HasSubstr("default-src 'self'"), HasSubstr("frame-ancestors 'none'")))
+        << path;
+    EXPECT_EQ(answer->get_header_value("X-Content-Type-Options"), "nosniff") << path;
+    EXPECT_EQ(answer->get_header_value("X-Frame-Options"), "DENY") << path;
+    EXPECT_EQ(answer->get_header_value("Cache-Control"), "no-store") << path;
+    EXPECT_FALSE(answer->has_header("Access-Control-Allow-Origin")) << path;
+  }
+}
+
+TEST(HttpServerTest, AsksWhoIsThere) {
+  HttpRoutes routes = RoutesWithPages();
+  routes.admit = [](const HttpCaller& caller) {
+    if (caller.authorization.empty()) return absl::UnauthenticatedError("a token, please");
+    if (caller.authorization != "Bearer good") return absl::PermissionDeniedError("not you");
+    return absl::OkStatus();
+  };
+  routes.challenge = "Basic realm=\"weir\"";
+  auto server = StartHttpServer("127.0.0.1:0", routes);
+  ASSERT_TRUE(server.ok()) << server.status();
+  auto client = ClientOf(**server);
+  for (const char* path : {"/", "/metrics", "/missing"}) {
+    auto refused = client.Get(path);
+    EXPECT_EQ(refused->status, 401) << path;
+    EXPECT_EQ(refused->body, "a token, please\n");
+    EXPECT_EQ(refused->get_header_value("WWW-Authenticate"), "Basic realm=\"weir\"");
+    auto forbidden = client.Get(path, {{"Authorization", "Bearer other"}});
+    EXPECT_EQ(forbidden->status, 403) << path;
+    EXPECT_FALSE(forbidden->has_header("WWW-Authenticate"));
+  }
+  EXPECT_EQ(client.Get("/", {{"Authorization", "Bearer good"}})->status, 200);
+  EXPECT_EQ(client.Get("/healthz")->status, 200) << "probes have nothing to show";
+  EXPECT_EQ(client.Get("/readyz")->status, 503);
 }
 
 TEST(HttpServerTest, RefusesAPortInUse) {
