@@ -1,7 +1,7 @@
 // The job's graph: topics, vertices, tables, from left to right.
 const { h } = globalThis.preact;
 
-import { count, lastName, percent, rate, time } from "./words.js";
+import { count, lastName, percent, plural, rate, time } from "./words.js";
 
 const WIDTH = 232, GAP = 56, HEIGHT = 96, ROW = 116;
 
@@ -84,7 +84,7 @@ function lines(node, details) {
   if (node.kind === "source") {
     const partitions = details.vertices.filter((v) => v.sources.includes(node.name))
       .flatMap((v) => v.tasks).flatMap((t) => t.partitions);
-    return [`source, ${partitions.length} partitions`, `${count(sum(partitions, "lag_records"))} to read`];
+    return [`source, ${plural(partitions.length, "partition")}`, `${count(sum(partitions, "lag_records"))} to read`];
   }
   if (node.kind === "sink") {
     const table = node.table;
@@ -96,7 +96,7 @@ function lines(node, details) {
   const received = sum(tasks, "rows_received_per_second");
   const watermarks = tasks.map((t) => t.watermark).filter(Boolean).sort();
   return [
-    `${tasks.length} × ${read > 0 || node.vertex.sources.length > 0 ? rate(read) : rate(received)} in all`,
+    `${plural(tasks.length, "task")}, ${read > 0 || node.vertex.sources.length > 0 ? rate(read) : rate(received)}`,
     `watermark ${watermarks.length ? time(watermarks[0]).slice(5) : "–"}`,
     `busy ${percent(worst(tasks, "busy"))}, blocked ${percent(worst(tasks, "blocked"))}`,
   ];

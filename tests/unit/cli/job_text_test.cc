@@ -74,6 +74,43 @@ TEST(WatchLineTest, SaysWhyAJobWaits) {
   EXPECT_THAT(WatchLine().Next(job, 0), HasSubstr("2 slots are missing"));
 }
 
+TEST(JobTextTest, SaysWhetherTablesAreFreshAndWhoIsToBlame) {
+  v1::Job job;
+  v1::TableHealth* fresh = job.add_tables();
+  fresh->set_sink("daily");
+  fresh->set_status(v1::TableHealth::FRESH);
+  fresh->set_summary("committed 3s ago");
+  v1::TableHealth* stale = job.add_tables();
+  stale->set_sink("activity");
+  stale->set_status(v1::TableHealth::STALE);
+  stale->set_summary("last commit 2m ago: brokers away");
+  stale->add_suspects()->set_message("brokers away");
+  v1::Suspect* second = stale->add_suspects();
+  second->set_kind("task");
+  second->set_name("activity/0");
+  second->set_message("is busy");
+  std::ostringstream out;
+  PrintJob(job, out);
+  EXPECT_THAT(out.str(), HasSubstr("daily     FRESH   committed 3s ago\n"));
+  EXPECT_THAT(out.str(), HasSubstr("activity  STALE   last commit 2m ago: brokers away\n"));
+  EXPECT_THAT(out.str(), HasSubstr("also task activity/0: is busy\n"));
+}
+
+TEST(JobTextTest, EventsSayWhatAndWhy) {
+  v1::ListEventsResponse events;
+  v1::JobEvent* event = events.add_events();
+  event->mutable_at()->set_seconds(1'700'000'000);
+  event->set_kind(v1::JobEvent::RESTART);
+  event->set_generation(5);
+  event->set_count(2);
+  event->set_message("worker 10.0.0.1:7080 lost");
+  std::ostringstream out;
+  PrintEvents(events, out);
+  EXPECT_EQ(out.str(),
+            "AT                    KIND     GENERATION  EPOCH  TIMES  WHAT\n"
+            "2023-11-14T22:13:20Z  RESTART           5      -      2  worker 10.0.0.1:7080 lost\n");
+}
+
 TEST(JobTextTest, VersionsBeforeTheFirstCommitAreDashes) {
   v1::Job job = Running(1, 0);
   job.add_sinks()->set_table_version(-1);
