@@ -6,17 +6,20 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/log_format.h"
 #include "base/string_view.h"
 
 namespace weir {
 namespace {
 
 std::atomic<LogLevel> log_level{LogLevel::kInfo};
+std::atomic<LogFormat> log_format{LogFormat::kText};
 thread_local std::string thread_role;
 
 const char* LevelName(LogLevel level) {
@@ -50,9 +53,35 @@ void AppendField(std::string_view key, const std::string& value, std::string* li
   }
 }
 
-std::string LinePrefix(const char* level) {
-  return absl::StrCat(absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone()),
-                      " ", level, " ");
+std::string TimeNow() {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
+}
+
+std::string TextLine(const char* level, std::string_view text,
+                     std::initializer_list<LogField> fields) {
+  std::string line = absl::StrCat(TimeNow(), " ", level, " ", AbslView(text));
+  for (const LogField& field : fields) AppendField(field.key, field.value, &line);
+  if (!thread_role.empty()) AppendField("thread", thread_role, &line);
+  return line;
+}
+
+std::string JsonLine(const char* level, std::string_view text,
+                     std::initializer_list<LogField> fields) {
+  using Json = nlohmann::ordered_json;
+  Json line = {{"time", TimeNow()}, {"level", level}, {"text", text}};
+  for (const LogField& field : fields) line[std::string(field.key)] = field.value;
+  if (!thread_role.empty()) line["thread"] = thread_role;
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Line(const char* level, std::string_view text, std::initializer_list<LogField> fields) {
+  switch (log_format.load(std::memory_order_relaxed)) {
+    case LogFormat::kText:
+      return TextLine(level, text, fields);
+    case LogFormat::kJson:
+      return JsonLine(level, text, fields);
+  }
+  return "";
 }
 
 // One write(2) per line: lines of several threads and processes on one pipe don't mix up to
@@ -70,17 +99,15 @@ void WriteLine(std::string line) {
 
 }  // namespace
 
+void SetLogFormat(LogFormat format) { log_format.store(format, std::memory_order_relaxed); }
+
 void SetLogLevel(LogLevel level) { log_level.store(level, std::memory_order_relaxed); }
 
 bool LogEnabled(LogLevel level) { return level >= log_level.load(std::memory_order_relaxed); }
 
 void Log(LogLevel level, std::string_view text, std::initializer_list<LogField> fields) {
   if (!LogEnabled(level)) return;
-  std::string line = LinePrefix(LevelName(level));
-  absl::StrAppend(&line, AbslView(text));
-  for (const LogField& field : fields) AppendField(field.key, field.value, &line);
-  if (!thread_role.empty()) AppendField("thread", thread_role, &line);
-  WriteLine(std::move(line));
+  WriteLine(Line(LevelName(level), text, fields));
 }
 
 void SetThreadName(const std::string& role) {
@@ -89,11 +116,10 @@ void SetThreadName(const std::string& role) {
 }
 
 void CheckFailed(const char* file, int line, const char* condition, const std::string& message) {
-  std::string text =
-      absl::StrCat(LinePrefix("FATAL"), file, ":", line, ": broken invariant: ", condition,
-                   message.empty() ? "" : ": ", message);
-  if (!thread_role.empty()) AppendField("thread", thread_role, &text);
-  WriteLine(std::move(text));
+  WriteLine(Line("FATAL",
+                 absl::StrCat(file, ":", line, ": broken invariant: ", condition,
+                              message.empty() ? "" : ": ", message),
+                 {}));
   std::abort();
 }
 

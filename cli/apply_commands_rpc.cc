@@ -17,6 +17,7 @@
 #include "cli/apply_plan.h"
 #include "cli/client_commands.h"
 #include "cli/client_session.h"
+#include "cli/colour.h"
 #include "cli/exit_code.h"
 #include "cli/job_text.h"
 #include "cli/job_wait.h"
@@ -152,9 +153,15 @@ std::string CarriedText(const v1::CarriedState& carried) {
                       " of ", carried.name(), size);
 }
 
-void PrintPlan(const Plan& plan, std::ostream& out) {
+// `console` says whether `out` may have colours.
+void PrintPlan(const Plan& plan, std::ostream& out, const Console& console) {
   out << Summary(plan) << "\n";
-  for (const std::string& line : DiffOf(plan)) out << line << "\n";
+  for (const std::string& line : DiffOf(plan)) {
+    const Colour colour = line[0] == '+'   ? Colour::kGreen
+                          : line[0] == '-' ? Colour::kRed
+                                           : Colour::kNone;
+    out << (&out == console.out ? Painted(line, colour, console) : line) << "\n";
+  }
   for (const v1::CarriedState& carried : plan.checked.carried()) {
     out << "  " << CarriedText(carried) << "\n";
   }
@@ -214,11 +221,11 @@ absl::StatusOr<int> Apply(const ApplyFlags& flags, ClientSession& session) {
     if (session.json()) {
       session.PrintJson(ToJson(plan, nullptr));
     } else {
-      PrintPlan(plan, session.out());
+      PrintPlan(plan, session.out(), session.console());
     }
     return kExitOk;
   }
-  PrintPlan(plan, session.err());
+  PrintPlan(plan, session.err(), session.console());
   v1::Job job = plan.current;
   if (plan.action != ApplyAction::kUnchanged) {
     WEIR_ASSIGN_OR_RETURN(job, Perform(plan, flags, deadline, session));

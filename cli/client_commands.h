@@ -24,6 +24,9 @@ void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console
 // status.
 void AddClusterCommands(CLI::App& cluster, const ClientFlags& flags, const Console& console,
                         int* exit_code);
+// list, use, set, remove. They read and write the user's file only.
+void AddContextCommands(CLI::App& context, const ClientFlags& flags, const Console& console,
+                        int* exit_code);
 // show, freshness. They read tables where these lie and need no cluster.
 void AddTableCommands(CLI::App& table, const ClientFlags& flags, const Console& console,
                       int* exit_code);

@@ -7,6 +7,7 @@
 #include "base/duration.h"
 #include "base/status_macros.h"
 #include "cli/api_client.h"
+#include "cli/contexts.h"
 #include "cli/exit_code.h"
 
 namespace weir {
@@ -59,9 +60,13 @@ int RunCommand(const Console& console, const std::function<absl::StatusOr<int>()
 int RunWithApi(const ClientFlags& flags, const Console& console,
                const std::function<absl::StatusOr<int>(ClientSession&)>& command) {
   return RunCommand(console, [&]() -> absl::StatusOr<int> {
-    absl::StatusOr<std::unique_ptr<ApiClient>> api = Connect(flags);
+    ClientFlags resolved = flags;
+    if (const absl::Status applied = ApplyContext(ContextsFile(), &resolved); !applied.ok()) {
+      return UsageError(std::string(applied.message()));
+    }
+    absl::StatusOr<std::unique_ptr<ApiClient>> api = Connect(resolved);
     if (!api.ok()) return UsageError(std::string(api.status().message()));
-    ClientSession session(api->get(), flags, console);
+    ClientSession session(api->get(), resolved, console);
     return command(session);
   });
 }

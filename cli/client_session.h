@@ -25,6 +25,8 @@ class ClientSession {
       : api_(api), flags_(flags), console_(console) {}
   ApiClient& api() { return *api_; }
   const Console& console() const { return console_; }
+  // With what the context fills in.
+  const ClientFlags& flags() const { return flags_; }
   bool json() const { return flags_.json(); }
   std::ostream& out() const { return *console_.out; }
   std::ostream& err() const { return *console_.err; }

@@ -69,7 +69,10 @@ void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console
     command->add_option("--coordinator", own->coordinator, "Where the cluster's API is");
     command->callback([&flags, &console, own, run, exit_code] {
       ClientFlags to = flags;
-      if (!own->coordinator.empty()) to.coordinator = own->coordinator;
+      if (!own->coordinator.empty()) {
+        to.coordinator = own->coordinator;
+        to.given.insert("--coordinator");
+      }
       *exit_code =
           RunWithApi(to, console, [&](ClientSession& session) { return run(*own, session); });
     });

@@ -1,16 +1,22 @@
 #include "cli/command_line.h"
 
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/log_format.h"
 #include "base/version.h"
 #include "cli/client_commands.h"
+#include "cli/completion.h"
 #include "cli/exit_code.h"
 
 namespace weir {
@@ -77,6 +83,48 @@ void AddVersionCommand(CLI::App& app, const ClientFlags& flags, const Console& c
   });
 }
 
+void AddCompletionCommand(CLI::App& app, const Console& console) {
+  CLI::App* completion =
+      app.add_subcommand("completion", "Print what makes a shell complete command lines");
+  auto shell = std::make_shared<std::string>();  // shared with the callback
+  completion->add_option("shell", *shell, "Which shell")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh"}));
+  completion->callback(
+      [shell, &console] { *console.out << (*shell == "bash" ? kBashCompletion : kZshCompletion); });
+}
+
+// What shells call for each word: "complete-words -- WORDS...". Not for people.
+constexpr char kCompleteWords[] = "complete-words";
+// A cluster that doesn't answer must not hold up a keyboard. The process ends; nothing is lost.
+constexpr unsigned kPatienceS = 2;
+
+// `key` of each object in the list that a command prints as JSON.
+std::vector<std::string> NamesFrom(const std::vector<std::string>& command, const char* list,
+                                   const char* key) {
+  std::istringstream in;
+  std::ostringstream out, err;
+  if (RunCommandLine(command, {&in, &out, &err}, nullptr) != kExitOk) return {};
+  const nlohmann::json answer = nlohmann::json::parse(out.str(), nullptr, false);
+  std::vector<std::string> names;
+  if (!answer.is_object() || !answer.contains(list)) return names;
+  for (const nlohmann::json& item : answer[list]) names.push_back(item.value(key, ""));
+  return names;
+}
+
+void PrintCompletions(const CLI::App& app, const std::vector<std::string>& arguments,
+                      const Console& console) {
+  const std::vector<std::string> words(arguments.begin() + std::min<size_t>(2, arguments.size()),
+                                       arguments.end());
+  CompletionNames names;
+  names.jobs = [] { return NamesFrom({"job", "list", "-o", "json"}, "jobs", "name"); };
+  names.workers = [] { return NamesFrom({"worker", "list", "-o", "json"}, "workers", "address"); };
+  names.contexts = [] { return NamesFrom({"context", "list", "-o", "json"}, "contexts", "name"); };
+  alarm(kPatienceS);
+  for (const std::string& word : Complete(app, words, names)) *console.out << word << "\n";
+  alarm(0);
+}
+
 }  // namespace
 
 int RunCommandLine(const std::vector<std::string>& arguments, const Console& console,
@@ -94,9 +142,27 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Console& con
   app.add_option("--token-file", flags.token_file,
                  "File whose first line is the client's token (or set WEIR_TOKEN to the token)")
       ->envname("WEIR_TOKEN_FILE");
+  app.add_option("--context", flags.context,
+                 "Which of your contexts to go to (default: the one of `weir context use`)")
+      ->envname("WEIR_CONTEXT");
+  app.parse_complete_callback([&app, &flags] {
+    for (const char* name :
+         {"--coordinator", "--tls-cert", "--tls-key", "--tls-ca", "--insecure", "--token-file"}) {
+      if (app.get_option(name)->count() > 0) flags.given.insert(name);
+    }
+  });
   app.add_option("-o,--output", flags.output, "How to print data")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+
+  app.add_option_function<std::string>(
+         "--log-format",
+         [](const std::string& format) {
+           SetLogFormat(format == "json" ? LogFormat::kJson : LogFormat::kText);
+         },
+         "Of the log that servers write on stderr: text, or json, one object a line")
+      ->envname("WEIR_LOG_FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
 
   CLI::App* job = app.add_subcommand("job", "Submit jobs and look after them");
   job->require_subcommand(1);
@@ -109,9 +175,17 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Console& con
   CLI::App* table = app.add_subcommand("table", "Look at tables, with or without a cluster");
   table->require_subcommand(1);
   AddTableCommands(*table, flags, console, &exit_code);
+  CLI::App* context = app.add_subcommand("context", "Name clusters, and say which one is meant");
+  context->require_subcommand(1);
+  AddContextCommands(*context, flags, console, &exit_code);
+  AddCompletionCommand(app, console);
   AddVersionCommand(app, flags, console);
   if (add_serving != nullptr) add_serving(app, *worker, &exit_code);
 
+  if (!arguments.empty() && arguments.front() == kCompleteWords) {
+    PrintCompletions(app, arguments, console);
+    return kExitOk;
+  }
   if (const std::string wrong = CheckCommandWords(app, arguments); !wrong.empty()) {
     *console.err << "weir: " << wrong << "\n";
     return kExitUsage;

@@ -4,6 +4,7 @@
 
 #include <istream>
 #include <ostream>
+#include <set>
 #include <string>
 
 #include "cli/link_flags.h"
@@ -16,6 +17,8 @@ struct Console {
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
   bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  bool colours = false;  // on `out`: a terminal, and the user doesn't mind
 };
 
 inline constexpr char kDefaultCoordinator[] = "127.0.0.1:7070";
@@ -26,6 +29,8 @@ struct ClientFlags {
   std::string output = "table";                   // or "json"
   std::string token_file;                         // may be empty
   LinkFlags link;
+  std::string context;          // --context; empty = the current one, if any
+  std::set<std::string> given;  // which of the flags above came by flag or environment: "--tls-ca"
   bool json() const { return output == "json"; }
 };
 

@@ -11,6 +11,18 @@
 #include "cli/exit_code.h"
 #include "cli/serve.h"
 
+namespace {
+
+// https://no-color.org: any value that isn't empty.
+bool WantsColours() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal == nullptr || std::string(terminal) == "dumb";
+  return (no_colour == nullptr || *no_colour == '\0') && !dumb;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   if (const char* spec = std::getenv("WEIR_FAILPOINTS"); spec != nullptr) {
     if (const absl::Status status = weir::ArmFailpoints(spec); !status.ok()) {
@@ -18,7 +30,13 @@ int main(int argc, char** argv) {
       return weir::kExitUsage;
     }
   }
-  const weir::Console console{&std::cin, &std::cout, &std::cerr, isatty(STDOUT_FILENO) == 1};
+  const bool out_is_terminal = isatty(STDOUT_FILENO) == 1;
+  const weir::Console console{&std::cin,
+                              &std::cout,
+                              &std::cerr,
+                              out_is_terminal,
+                              isatty(STDERR_FILENO) == 1,
+                              out_is_terminal && WantsColours()};
   return weir::RunCommandLine({argv + 1, argv + argc}, console,
                               [](CLI::App& app, CLI::App& worker, int* exit_code) {
                                 weir::AddDevCommand(app, exit_code);

@@ -139,10 +139,15 @@ absl::StatusOr<int> WaitUntil(const OpenTable& table, EventTime until, Deadline 
     if (away && !told) *console.err << Named(read, table.path).message() << "; trying again\n";
     told = away;
     if (read.ok() && progress.Watermark(flags.job) >= until) {
+      if (console.err_is_terminal) *console.err << "\r\033[K" << std::flush;
       PrintProgress(table.path, progress, flags, client, console);
       return kExitOk;
     }
     const auto now = system_clock::now();
+    if (console.err_is_terminal) {  // over the line before
+      *console.err << "\r\033[K" << (now < deadline ? HeldBackBy(progress, flags.job) : "")
+                   << std::flush;
+    }
     if (now >= deadline) {
       return absl::DeadlineExceededError(
           absl::StrCat(table.path, " is not complete past ", WatermarkText(until), ": ",

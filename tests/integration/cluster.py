@@ -159,7 +159,8 @@ class Cluster:
 
     def run(self, *arguments, timeout_s=60):
         """`weir ARGUMENTS...`: the finished process, whatever its exit code."""
-        env = {**os.environ, "WEIR_COORDINATOR": self.address, "NO_COLOR": "1", **self.client_environment}
+        env = {**os.environ, "WEIR_COORDINATOR": self.address, "NO_COLOR": "1",
+               "WEIR_CONFIG": str(self.directory / "no-contexts.json"), **self.client_environment}
         return subprocess.run([str(WEIR), *map(str, arguments)], capture_output=True, text=True, timeout=timeout_s,
                               env=env, cwd=self.directory, stdin=subprocess.DEVNULL)
 

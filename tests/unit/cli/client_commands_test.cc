@@ -39,7 +39,10 @@ v1::Job JobIn(v1::JobState state, const std::string& reason = "") {
 
 class ClientCommandsTest : public ::testing::Test {
  protected:
-  ClientCommandsTest() { unsetenv("WEIR_COORDINATOR"); }
+  ClientCommandsTest() {
+    unsetenv("WEIR_COORDINATOR");
+    setenv("WEIR_CONFIG", (directory_ / "weir.json").c_str(), 1);
+  }
 
   // Runs `weir <arguments>` against the fake cluster, or as they are when they name one.
   int Run(std::vector<std::string> arguments, const std::string& input = "") {
