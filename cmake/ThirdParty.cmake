@@ -55,6 +55,9 @@ weir_pkg(simdjson simdjson)
 # First on every link line, needed or not: the wheel's libparquet exports a simdjson of its own, and the loader calls whichever
 # comes first. (Crashed: the object was laid out by the header of one version and used by the code of the other.)
 add_link_options(LINKER:--push-state,--no-as-needed,-lsimdjson,-lre2,--pop-state)
+# Likewise libparquet, which exports parts of another OpenSSL: whatever is named before libcrypto answers its own calls as
+# well, and the mixture crashes where structures differ (a Kafka source with SSL and the system's certificates).
+add_link_options(LINKER:--push-state,--no-as-needed,-lssl,-lcrypto,--pop-state)
 weir_plain(roaring roaring/roaring.h roaring)
 weir_plain(pg_query pg_query.h pg_query)
 find_package(nlohmann_json REQUIRED)
