@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/duration.h"
+#include "base/metadata_address.h"
 #include "base/status_macros.h"
 #include "base/string_view.h"
 #include "model/time_text.h"
@@ -32,6 +33,12 @@ absl::Status ReadBrokers(const TableOptions& options, KafkaSpec* kafka) {
   kafka->brokers = options.Value("brokers");
   if (kafka->brokers == "dev") return absl::OkStatus();
   for (absl::string_view broker : absl::StrSplit(kafka->brokers, ',')) {
+    if (IsMetadataHost(StdView(broker.substr(0, broker.rfind(':'))))) {
+      return options.ValueError(
+          "brokers", absl::StrCat("'", broker,
+                                  "' is the address of a metadata service, which answers with the "
+                                  "credentials of its machine: no broker is there"));
+    }
     if (IsBroker(broker)) continue;
     return options.ValueError("brokers",
                               absl::StrCat("'", broker,

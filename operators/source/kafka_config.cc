@@ -1,11 +1,18 @@
 #include "operators/source/kafka_config.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/metadata_address.h"
 #include "base/status_macros.h"
 #include "librdkafka/rdkafka.h"
 #include "operators/source/secret_reference.h"
@@ -33,6 +40,7 @@ constexpr std::array<std::string_view, 12> kAllowedProperties = {
 constexpr std::array<std::string_view, 3> kAllowedMechanisms = {"PLAIN", "SCRAM-SHA-256",
                                                                 "SCRAM-SHA-512"};
 
+constexpr off_t kPemBytesMax = 1 << 20;
 constexpr int64_t kTypicalRecordBytes = 200;
 // Responses must fit the cache: larger ones cost nearly twice the CPU.
 constexpr int64_t kResponseBytesMax = 1 << 20;
@@ -51,6 +59,36 @@ absl::Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::stri
   return absl::InvalidArgumentError(absl::StrCat("Kafka setting '", name, "' is refused: ", error));
 }
 
+// Certificates and keys are small files. Devices and the kernel's files would be read without end.
+absl::Status CheckFile(const std::string& name, const std::string& path) {
+  const auto refuse = [&](const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Kafka setting '", name, "' names ", path, ", which ", why,
+        "; accepted is a file in PEM of ", "at most ", kPemBytesMax, " bytes on every worker",
+        name == "ssl.ca.location" ? ", or a directory of such" : ""));
+  };
+  // librdkafka's word for the system's own certificates.
+  if (name == "ssl.ca.location" && path == "probe") return absl::OkStatus();
+  char real[PATH_MAX];
+  struct stat info;
+  if (realpath(path.c_str(), real) == nullptr || stat(real, &info) != 0)
+    return refuse("isn't there or can't be read");
+  for (const char* kernel : {"/proc/", "/sys/", "/dev/"}) {
+    if (std::string_view(real).starts_with(kernel)) return refuse("isn't a file on a disk");
+  }
+  if (S_ISDIR(info.st_mode) && name == "ssl.ca.location") return absl::OkStatus();
+  if (!S_ISREG(info.st_mode)) return refuse("isn't a regular file");
+  return info.st_size <= kPemBytesMax ? absl::OkStatus() : refuse("is too large");
+}
+
+// In place of connect(2), which it is but for addresses that no user may make us reach.
+int Connect(int socket, const sockaddr* address, int size, const char*, void*) {
+  if (IsMetadataAddress(*address)) return EACCES;
+  if (connect(socket, address, static_cast<socklen_t>(size)) != 0 && errno != EINPROGRESS)
+    return errno;
+  return 0;
+}
+
 absl::Status SetProperties(const KafkaSpec& spec, rd_kafka_conf_t* conf) {
   for (const auto& [name, text] : spec.properties) {
     if (std::find(kAllowedProperties.begin(), kAllowedProperties.end(), name) ==
@@ -67,6 +105,7 @@ absl::Status SetProperties(const KafkaSpec& spec, rd_kafka_conf_t* conf) {
                                                      "' isn't accepted; accepted are PLAIN, ",
                                                      "SCRAM-SHA-256, SCRAM-SHA-512"));
     }
+    if (name.ends_with(".location")) WEIR_RETURN_IF_ERROR(CheckFile(name, value));
     WEIR_RETURN_IF_ERROR(Set(conf, name, value));
   }
   auto protocol = spec.properties.find("security.protocol");
@@ -142,6 +181,7 @@ absl::StatusOr<KafkaConf> MakeKafkaConf(const KafkaSpec& spec, const KafkaReader
   KafkaConf conf(rd_kafka_conf_new());
   for (const auto& [name, value] : settings) WEIR_RETURN_IF_ERROR(Set(conf.get(), name, value));
   WEIR_RETURN_IF_ERROR(SetProperties(spec, conf.get()));
+  rd_kafka_conf_set_connect_cb(conf.get(), Connect);
   // Since 2.2: how long a full queue pauses fetching. Before, see KafkaReader::Poke.
   (void)Set(conf.get(), "fetch.queue.backoff.ms", "5");
   return conf;

@@ -56,7 +56,9 @@ int64_t LeastPrefetchBytes(int partitions);
 
 // A consumer that commits nothing, sees committed records only, checks CRCs, and reports instead of
 // repairing an offset that isn't there. Of spec.properties only security settings are accepted
-// (some of librdkafka's run commands or load libraries); secret references are resolved here.
+// (some of librdkafka's run commands or load libraries); secret references are resolved here. It
+// connects to no metadata service (base/metadata_address.h), whatever a name resolves to at that
+// moment and whatever address a broker gives for another.
 // INVALID_ARGUMENT names the property.
 absl::StatusOr<KafkaConf> MakeKafkaConf(const KafkaSpec& spec, const KafkaReaderOptions& options,
                                         const PrefetchLimits& limits);

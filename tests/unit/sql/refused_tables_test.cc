@@ -132,6 +132,15 @@ TEST(RefusedTables, Options) {
           {R"(CREATE TABLE t (a TEXT, ts TIMESTAMPTZ) WITH (connector='kafka');)",
            "line 1, column 14: table t lacks option brokers (host:port, comma-separated); add "
            "brokers = '...' to its WITH"},
+          {R"(CREATE TABLE t (a TEXT) WITH (connector='kafka', brokers='k:9092,169.254.169.254:80', topic='t', format='json');)",
+           "line 1, column 58: '169.254.169.254:80' is the address of a metadata service, which "
+           "answers with the credentials of its machine: no broker is there"},
+          {R"(CREATE TABLE t (a TEXT) WITH (connector='kafka', brokers='[::ffff:169.254.169.254]:80', topic='t', format='json');)",
+           "line 1, column 58: '[::ffff:169.254.169.254]:80' is the address of a metadata service, "
+           "which answers with the credentials of its machine: no broker is there"},
+          {R"(CREATE TABLE t (a TEXT) WITH (connector='kafka', brokers='metadata.google.internal:80', topic='t', format='json');)",
+           "line 1, column 58: 'metadata.google.internal:80' is the address of a metadata service, "
+           "which answers with the credentials of its machine: no broker is there"},
           {R"(CREATE TABLE t (a TEXT, ts TIMESTAMPTZ) WITH (connector='kafka', brokers='k:9092', topic='t', format='avro');)",
            "line 1, column 102: 'avro' isn't a value of format: accepted is 'json'"},
           {R"(CREATE TABLE t (a TEXT, ts TIMESTAMPTZ) WITH (connector='kafka', brokers='k:9092', topic='t', format='json', watermrk='1s');)",
