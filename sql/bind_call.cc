@@ -9,6 +9,7 @@
 #include "base/string_view.h"
 #include "model/functions.h"
 #include "model/options.h"
+#include "model/regex.h"
 #include "sql/bind_expr.h"
 #include "sql/literal.h"
 #include "sql/overload.h"
@@ -219,6 +220,24 @@ absl::Status ExprBinder::CheckField(std::string_view function,
                                 : absl::StrCat("did you mean '", near, "'?")));
 }
 
+absl::Status ExprBinder::CheckPattern(const FunctionSignature& signature, const Expr& call,
+                                      int at) const {
+  const bool replaces = signature.name == "regexp_replace";
+  if (!replaces && signature.name != "regexp_like") return absl::OkStatus();
+  const auto text_of = [&](size_t argument) -> const std::string* {
+    const Expr& arg = call.args[argument];
+    const bool literal = arg.kind == ExprKind::kLiteral && !arg.literal.is_null();
+    return literal ? std::get_if<std::string>(&arg.literal.data) : nullptr;
+  };
+  const size_t flags_at = replaces ? 3 : 2;
+  const bool has_flags = call.args.size() > flags_at;
+  const std::string* pattern = text_of(1);
+  const std::string* flags = has_flags ? text_of(flags_at) : nullptr;
+  if (pattern == nullptr || (has_flags && flags == nullptr)) return absl::OkStatus();
+  const Regex regex(*pattern, flags == nullptr ? "" : *flags, replaces);
+  return regex.error().empty() ? absl::OkStatus() : script_.Error(at, regex.error());
+}
+
 absl::StatusOr<Bound> ExprBinder::Call(std::string_view name, std::string_view symbol,
                                        std::vector<Bound> args, int at) const {
   std::vector<ArgumentType> types;
@@ -229,6 +248,7 @@ absl::StatusOr<Bound> ExprBinder::Call(std::string_view name, std::string_view s
     return NoSuchCall(name, symbol, args, at, !absl::IsNotFound(resolved.status()));
   }
   const FunctionSignature& signature = **resolved;
+  const int pattern_at = args.size() > 1 ? args[1].at : at;
   Expr expr;
   expr.kind = ExprKind::kCall;
   expr.function = signature.id;
@@ -254,6 +274,7 @@ absl::StatusOr<Bound> ExprBinder::Call(std::string_view name, std::string_view s
     arg_types.push_back(coerced.type);
     expr.args.push_back(std::move(coerced));
   }
+  WEIR_RETURN_IF_ERROR(CheckPattern(signature, expr, pattern_at));
   expr.type = ResultType(signature, arg_types);
   const bool rounds = signature.rule == ResultRule::kNumericRound && expr.args.size() == 2;
   if (rounds && expr.args[1].kind == ExprKind::kLiteral && !expr.args[1].literal.is_null()) {

@@ -29,6 +29,8 @@ class GroupedNames {
   virtual absl::StatusOr<std::optional<Bound>> Find(const AstExpr& ast) = 0;
 };
 
+struct FunctionSignature;
+
 class ExprBinder {
  public:
   // Binds over rows of `input`. `clause` is where the expressions stand ("WHERE"), for errors. All
@@ -78,6 +80,8 @@ class ExprBinder {
   absl::Status UnknownFunction(const AstExpr& ast) const;
   // The places that only literals with a known list of words may have: date_trunc('hour', ...).
   absl::Status CheckField(std::string_view function, const std::vector<Bound>& args) const;
+  // Of a call with a regular expression: whether a literal one is one.
+  absl::Status CheckPattern(const FunctionSignature& signature, const Expr& call, int at) const;
 
   const Script& script_;
   const Relation& input_;

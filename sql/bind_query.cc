@@ -12,6 +12,9 @@
 namespace weir {
 namespace {
 
+// Each is looked up among those beneath, and a view is bound wherever it is read.
+constexpr int kColumnsBoundMax = 200'000;
+
 bool IsWindowColumn(const RelationColumn& column) {
   return column.role == ColumnRole::kWindowStart || column.role == ColumnRole::kWindowEnd;
 }
@@ -296,6 +299,10 @@ absl::StatusOr<std::vector<SelectItem>> QueryBinder::ExpandStars(const SelectNod
                                                                  const Relation& row) const {
   std::vector<SelectItem> items;
   for (const SelectItem& item : select.items) {
+    if (items.size() >= kColumnsMax) {
+      return script_.Error(item.expr.at, absl::StrCat("the select list has more than ", kColumnsMax,
+                                                      " columns; at most as many are accepted"));
+    }
     if (item.expr.kind != AstKind::kStar) {
       items.push_back(item);
       continue;
@@ -319,6 +326,13 @@ absl::StatusOr<std::vector<SelectItem>> QueryBinder::ExpandStars(const SelectNod
 absl::Status QueryBinder::SelectList(const SelectNode& select, const Relation& row,
                                      GroupedNames* grouped, BoundQuery* query) {
   WEIR_ASSIGN_OR_RETURN(const std::vector<SelectItem> items, ExpandStars(select, row));
+  columns_bound_ += static_cast<int>(items.size());
+  if (columns_bound_ > kColumnsBoundMax) {
+    return script_.Error(select.at,
+                         absl::StrCat("the script is too large: with its views filled "
+                                      "in, its SELECT lists come to more than ",
+                                      kColumnsBoundMax, " columns; split it into several jobs"));
+  }
   ExprBinder binder(script_, row, "the select list", grouped);
   const std::vector<bool> nullable = Nullability(row);
   Stage project{Stage::Kind::kProject, {}, {}};

@@ -91,6 +91,7 @@ class QueryBinder {
   std::vector<Warning> warnings_;
   std::set<const CommonTable*> with_read_;
   int depth_ = 0;
+  int columns_bound_ = 0;  // so far, in the whole script
 };
 
 // The nullability of a relation's columns, and of what is left of them where every condition holds.

@@ -113,6 +113,11 @@ absl::StatusOr<CatalogEntry> Catalog::Find(const Name& name) const {
 
 absl::StatusOr<Schema> Catalog::MakeSchema(const CreateTable& table) const {
   Schema schema;
+  if (table.columns.size() > kColumnsMax) {
+    return script_.Error(table.columns[kColumnsMax].name.at,
+                         absl::StrCat("table ", table.name.text, " has ", table.columns.size(),
+                                      " columns; at most ", kColumnsMax, " are accepted"));
+  }
   for (const ColumnDefinition& column : table.columns) {
     for (const Column& known : schema.columns) {
       if (!absl::EqualsIgnoreCase(known.name, column.name.text)) continue;

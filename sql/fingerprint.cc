@@ -36,6 +36,15 @@ const char* KindName(ExprKind kind) {
   return "?";
 }
 
+// Views over views that name a column twice each would double its text at every level. A hash of it
+// says the same.
+constexpr size_t kLineageBytesMax = 4'096;
+
+std::string Shortened(std::string text) {
+  if (text.size() <= kLineageBytesMax) return text;
+  return absl::StrCat("(hash ", text.size(), " ", Fingerprint(text), ")");
+}
+
 std::string CallText(const AggregateCall& call, const Lineage& input) {
   std::string text = absl::StrCat("aggregate ", static_cast<int>(call.kind), " ",
                                   Sized(ToString(call.result_type)));
@@ -81,7 +90,7 @@ Lineage LineageOf(const Schema& source_output) {
 
 Lineage LineageOf(const std::vector<Expr>& exprs, const Lineage& input) {
   Lineage lineage;
-  for (const Expr& expr : exprs) lineage.push_back(Canonical(expr, input));
+  for (const Expr& expr : exprs) lineage.push_back(Shortened(Canonical(expr, input)));
   return lineage;
 }
 
@@ -90,7 +99,7 @@ Lineage LineageOf(const AggregateSpec& spec, const Lineage& input) {
   Lineage lineage = {absl::StrCat("(start ", window, ")"), absl::StrCat("(end ", window, ")")};
   for (int key : spec.key_columns) lineage.push_back(absl::StrCat("(key ", input[key], ")"));
   for (const AggregateCall& call : spec.aggregates) {
-    lineage.push_back(absl::StrCat("(", CallText(call, input), ")"));
+    lineage.push_back(Shortened(absl::StrCat("(", CallText(call, input), ")")));
   }
   return lineage;
 }

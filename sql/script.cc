@@ -150,6 +150,8 @@ absl::Status Script::FillRange(int begin, int end, std::string_view context,
                    absl::StrCat("the value of ${", AbslView(name), "} isn't UTF-8"));
     }
     filled_ += Escaped(value->second, context);
+    // At once: a large value that stands in many places would fill the memory first.
+    WEIR_RETURN_IF_ERROR(CheckSize());
   }
   AppendVerbatim(done, end);
   return absl::OkStatus();
@@ -164,17 +166,27 @@ void Script::AppendVerbatim(int begin, int end) {
   filled_.append(original_, begin, end - begin);
 }
 
+absl::Status Script::CheckSize() const {
+  if (filled_.size() <= kScriptBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("with its variables filled in the script has more than ", kScriptBytesMax,
+                   " bytes; at most as many are accepted: split it into several jobs"));
+}
+
 absl::Status Script::CheckCaps() const {
-  if (filled_.size() > kScriptBytesMax) {
-    return absl::InvalidArgumentError(absl::StrCat("with its variables filled in the script has ",
-                                                   filled_.size(), " bytes; at most ",
-                                                   kScriptBytesMax, " are accepted"));
-  }
+  WEIR_RETURN_IF_ERROR(CheckSize());
   Lexer lexer(filled_);
   int tokens = 0;
+  int statements = 1;
   for (Token token = lexer.Next(); token.kind != TokenKind::kEnd; token = lexer.Next()) {
     const std::string_view text = lexer.TextOf(token);
-    if (text == ";") tokens = -1;
+    if (text == ";") {
+      tokens = -1;
+      if (++statements > kStatementsMax + 1) {
+        return Error(token.begin, absl::StrCat("the script has more than ", kStatementsMax,
+                                               " statements; split it into several jobs"));
+      }
+    }
     if (++tokens > kStatementTokensMax) {
       return Error(token.begin,
                    absl::StrCat("the statement is too large: more than ", kStatementTokensMax,

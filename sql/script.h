@@ -16,6 +16,9 @@ namespace weir {
 // Larger scripts are refused before parsing: libpg_query's memory and stack use follow the input.
 inline constexpr int kScriptBytesMax = 1 << 20;
 inline constexpr int kStatementTokensMax = 20'000;
+// Binding compares names pairwise, and views are bound wherever they are read.
+inline constexpr int kStatementsMax = 500;
+inline constexpr int kColumnsMax = 1'000;  // of a table, and of a SELECT list
 // PostgreSQL truncates longer identifiers without a word.
 inline constexpr int kIdentifierBytesMax = 63;
 
@@ -44,6 +47,7 @@ class Script {
     bool is_value;
   };
   int OriginalOffset(int at) const;
+  absl::Status CheckSize() const;
   absl::Status CheckCaps() const;
   absl::Status FillRange(int begin, int end, std::string_view context,
                          const std::map<std::string, std::string>& variables);

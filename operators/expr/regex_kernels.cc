@@ -1,14 +1,11 @@
-// regexp_like and regexp_replace, by RE2: time is linear in the text. What differs from
-// PostgreSQL's engine is refused rather than done otherwise: back-references, look-around, \m, \M.
+// regexp_like and regexp_replace (model/regex.h).
 #include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "base/string_view.h"
+#include "model/regex.h"
 #include "operators/expr/kernel_registry.h"
-#include "operators/expr/regex_syntax.h"
 #include "operators/expr/utf8.h"
 #include "re2/re2.h"
 
@@ -18,91 +15,6 @@ namespace {
 using enum TypeKind;
 using MadeKernel = absl::StatusOr<std::unique_ptr<Kernel>>;
 using Piece = re2::StringPiece;
-
-struct Flags {
-  bool ignore_case = false;
-  bool newline_sensitive = false;
-  bool global = false;
-  bool literal = false;
-};
-
-// "" or what is wrong with them.
-std::string ParseFlags(std::string_view text, bool allow_global, Flags* flags) {
-  for (char c : text) {
-    switch (c) {
-      case 'i':
-        flags->ignore_case = true;
-        break;
-      case 'c':
-        flags->ignore_case = false;
-        break;
-      case 'n':
-      case 'm':
-        flags->newline_sensitive = true;
-        break;
-      case 's':
-        flags->newline_sensitive = false;
-        break;
-      case 'q':
-        flags->literal = true;
-        break;
-      case 'g':
-        if (!allow_global) return "regexp_like() does not support the \"global\" option";
-        flags->global = true;
-        break;
-      default:
-        return absl::StrCat("invalid regular expression option: \"", std::string(1, c),
-                            "\"; known are c, g, i, m, n, q, s");
-    }
-  }
-  return "";
-}
-
-bool IsNonGreedy(std::string_view pattern) {
-  for (std::string_view mark : {"*?", "+?", "??", "}?"}) {
-    if (pattern.find(mark) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
-// A compiled pattern, or the reason why there is none.
-class Regex {
- public:
-  Regex(std::string_view pattern, std::string_view flags, bool allow_global) {
-    error_ = ParseFlags(flags, allow_global, &flags_);
-    if (!error_.empty()) return;
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_case_sensitive(!flags_.ignore_case);
-    options.set_dot_nl(!flags_.newline_sensitive);
-    // Of several matches at one place PostgreSQL takes the longest, unless told otherwise.
-    options.set_longest_match(!IsNonGreedy(pattern));
-    std::string text(pattern);
-    if (flags_.literal) {
-      options.set_literal(true);
-    } else {
-      text = (flags_.newline_sensitive ? "(?m)" : "") + ToRe2Syntax(pattern);
-    }
-    re2_ = std::make_unique<re2::RE2>(text, options);
-    if (re2_->ok()) return;
-    error_ = absl::StrCat("invalid regular expression \"", AbslView(pattern), "\": ", re2_->error(),
-                          " (RE2 syntax)");
-  }
-
-  const std::string& error() const { return error_; }
-  bool global() const { return flags_.global; }
-  const re2::RE2& re2() const { return *re2_; }
-
-  bool Matches(std::string_view text) const {
-    return re2_->Match(Piece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED,
-                       nullptr, 0);
-  }
-
- private:
-  Flags flags_;
-  std::string error_;
-  std::unique_ptr<re2::RE2> re2_;
-};
 
 // The regular expression of a call: compiled once when pattern and flags are literals, else one per
 // distinct pattern, the latest kept.

@@ -55,7 +55,7 @@ THIRD_PARTY = {
     "parquet/": ["lake/parquet*.cc"],
     "pg_query.h": ["sql/pars*.cc"],
     "prometheus/": ["base/metrics*.cc"],
-    "re2/": ["operators/*"],
+    "re2/": ["model/regex.cc", "operators/*"],
     "roaring/": ["lake/*"],
     "rocksdb/": ["state/keyed/*rocks*.cc", "state/keyed/*tier*.cc"],
     "simdjson.h": ["lake/delta_actions.cc", "operators/decode/*", "operators/source/kafka_stats.cc"],

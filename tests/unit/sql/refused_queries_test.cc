@@ -1,4 +1,5 @@
 // Queries without windows that are refused, each with its whole message.
+#include "absl/strings/str_cat.h"
 #include "tests/unit/sql/scripts.h"
 
 namespace weir {
@@ -255,6 +256,34 @@ TEST(RefusedQueries, ViewsAndScripts) {
           {R"(INSERT INTO o WITH x AS (SELECT id FROM y), y AS (SELECT id FROM t) SELECT id, n FROM t)",
            "line 4, column 41: table y doesn't exist; declare it with CREATE TABLE ... WITH (...)"},
       });
+}
+
+TEST(RefusedQueries, RegularExpressionsThatNoRowCouldBeMatchedWith) {
+  ExpectRefused(
+      kTables,
+      {
+          {R"(INSERT INTO o SELECT id, n FROM t WHERE kind ~ '(')",
+           "line 4, column 48: invalid regular expression \"(\": missing ): ( (RE2 syntax)"},
+          {R"(INSERT INTO o SELECT id, n FROM t WHERE regexp_like(kind, '(a)\1'))",
+           "line 4, column 59: invalid regular expression \"(a)\\1\": invalid escape sequence: \\1 "
+           "(RE2 syntax)"},
+          {R"(INSERT INTO o SELECT id, n FROM t WHERE regexp_like(kind, 'a', 'z'))",
+           "line 4, column 59: invalid regular expression option: \"z\"; known are c, g, i, m, n, "
+           "q, "
+           "s"},
+          {R"(INSERT INTO o SELECT regexp_replace(id, '((x{100}){100}){100}', ''), n FROM t)",
+           "line 4, column 41: invalid regular expression \"((x{100}){100}){100}\": invalid "
+           "repetition size: {100} (RE2 syntax)"},
+      });
+  const std::string pattern(1'001, 'a');
+  EXPECT_EQ(ErrorOf(absl::StrCat(kTables, "INSERT INTO o SELECT id, n FROM t WHERE kind ~* '",
+                                 pattern, "'")),
+            "line 4, column 49: the regular expression has 1001 bytes; at most 1000 are accepted");
+  // What rows bring is judged row by row.
+  EXPECT_EQ(ErrorOf(absl::StrCat(kTables, "INSERT INTO o SELECT id, n FROM t WHERE kind ~ id")),
+            "compiled");
+  EXPECT_EQ(ErrorOf(absl::StrCat(kTables, "INSERT INTO o SELECT id, n FROM t WHERE kind ~ NULL")),
+            "compiled");
 }
 
 }  // namespace

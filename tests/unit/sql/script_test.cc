@@ -83,7 +83,8 @@ TEST(Script, RefusesWhatIsTooLarge) {
       "the script has 1048577 bytes; at most 1048576 are accepted: split it into several jobs");
   EXPECT_EQ(
       ErrorOf("'${A}${A}${A}'", {{"A", std::string(500'000, 'x')}}),
-      "with its variables filled in the script has 1500002 bytes; at most 1048576 are accepted");
+      "with its variables filled in the script has more than 1048576 bytes; at most as many are "
+      "accepted: split it into several jobs");
   std::string sum = "SELECT 1";
   for (int i = 0; i < kStatementTokensMax / 2; ++i) sum += "+1";
   EXPECT_EQ(
@@ -94,6 +95,68 @@ TEST(Script, RefusesWhatIsTooLarge) {
             "line 1, column 8: the identifier has 64 bytes; at most 63 are accepted");
   EXPECT_EQ(ErrorOf(absl::StrCat("SELECT \"", std::string(64, 'x'), "\"")),
             "line 1, column 8: the identifier has 64 bytes; at most 63 are accepted");
+}
+
+TEST(Script, AValueThatStandsInManyPlacesIsCountedAtOnce) {
+  std::string script;
+  for (int i = 0; i < 100'000; ++i) script += "${A}";
+  // All of them would take 100 GB.
+  EXPECT_NE(ErrorOf(script, {{"A", std::string(1'000'000, 'x')}}).find("more than 1048576 bytes"),
+            std::string::npos);
+}
+
+std::string Columns(int count) {
+  std::string list;
+  for (int i = 0; i < count; ++i) absl::StrAppend(&list, i == 0 ? "" : ", ", "c", i, " TEXT");
+  return list;
+}
+
+TEST(Script, RefusesMoreStatementsAndColumnsThanThereMayBe) {
+  std::string views = kTables;
+  for (int i = 0; i < kStatementsMax - 4; ++i)
+    absl::StrAppend(&views, "CREATE VIEW v", i, " AS SELECT id FROM t;\n");
+  EXPECT_EQ(ErrorOf(views + "INSERT INTO o SELECT id, n FROM t;"), "compiled");
+  EXPECT_NE(ErrorOf(views + "CREATE VIEW x AS SELECT id FROM t; INSERT INTO o SELECT id, n FROM t;")
+                .find("more than 500 statements; split it into several jobs"),
+            std::string::npos);
+  const auto table = [](int count) {
+    return absl::StrCat("CREATE TABLE s (", Columns(count),
+                        ") WITH (connector='kafka', brokers='k:1', topic='t', format='json'); "
+                        "INSERT INTO o SELECT c0, 1 FROM s");
+  };
+  EXPECT_EQ(ErrorOf(absl::StrCat(kTables, table(kColumnsMax))), "compiled");
+  EXPECT_NE(ErrorOf(absl::StrCat(kTables, table(kColumnsMax + 1)))
+                .find("table s has 1001 columns; at most 1000 are accepted"),
+            std::string::npos);
+  std::string stars = "*";
+  for (int i = 0; i < 5'000; ++i) stars += ",*";
+  EXPECT_NE(ErrorOf(absl::StrCat(kTables, "INSERT INTO o SELECT ", stars, " FROM t"))
+                .find("the select list has more than 1000 columns"),
+            std::string::npos);
+}
+
+// Each view names the column below twice, so that 2^190 nodes would stand in for its value.
+TEST(Script, ViewsThatDoubleAtEveryLevelCompile) {
+  std::string script = kTables;
+  std::string below = "t";
+  for (int i = 0; i < 190; ++i) {
+    absl::StrAppend(&script, "CREATE VIEW v", i, " AS SELECT id, n + n AS n FROM ", below, ";");
+    below = absl::StrCat("v", i);
+  }
+  EXPECT_EQ(ErrorOf(absl::StrCat(script, "INSERT INTO o SELECT id, n FROM ", below)), "compiled");
+}
+
+TEST(Script, WideViewsOverViewsAreRefusedSoon) {
+  std::string script = absl::StrCat("CREATE TABLE s (", Columns(kColumnsMax),
+                                    ") WITH (connector='kafka', brokers='k:1', topic='t', "
+                                    "format='json');");
+  std::string below = "s";
+  for (int i = 0; i < 190; ++i) {
+    absl::StrAppend(&script, "CREATE VIEW v", i, " AS SELECT * FROM ", below, ";");
+    below = absl::StrCat("v", i);
+  }
+  EXPECT_NE(ErrorOf(script).find("its SELECT lists come to more than 200000 columns"),
+            std::string::npos);
 }
 
 TEST(Script, NestingAtTheCapsIsRefusedNotACrash) {

@@ -1,9 +1,9 @@
-#include "operators/expr/regex_syntax.h"
+#include "model/regex_syntax.h"
 
 #include <array>
 #include <utility>
 
-namespace weir::expr {
+namespace weir {
 namespace {
 
 using Rewrite = std::pair<std::string_view, std::string_view>;
@@ -90,4 +90,4 @@ std::string ToRe2Syntax(std::string_view pattern) {
   return out;
 }
 
-}  // namespace weir::expr
+}  // namespace weir
