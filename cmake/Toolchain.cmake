@@ -65,3 +65,5 @@ if(WEIR_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 add_link_options(-Wl,--as-needed)
+# Addresses of library functions are found at the start and read-only from then on.
+add_link_options(LINKER:-z,relro,-z,now)
