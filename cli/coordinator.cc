@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "base/clock.h"
@@ -26,10 +27,12 @@ struct CoordinatorFlags {
   std::string data;
   std::string advertise;
   std::string tokens;
+  std::vector<std::string> table_roots;
 };
 
 absl::Status Serve(const CoordinatorFlags& flags, const LinkFlags& link) {
   HoldSignals();
+  TakeAllFiles();
   WEIR_RETURN_IF_ERROR(CheckAdvertise(flags.advertise));
   std::unique_ptr<Metrics> metrics = MakeMetrics();
   metrics
@@ -44,6 +47,7 @@ absl::Status Serve(const CoordinatorFlags& flags, const LinkFlags& link) {
   WEIR_ASSIGN_OR_RETURN(options.transport, OpenTransport(link, {Identity::kCoordinator}));
   options.tokens_file = flags.tokens;
   options.base_directory = std::filesystem::current_path().string();
+  WEIR_ASSIGN_OR_RETURN(options.table_roots, TableRootsFrom(flags.table_roots, {options.data_uri}));
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Coordinator> coordinator,
                         StartCoordinator(options, SystemClock(), SystemRandom(), metrics.get()));
   WEIR_ASSIGN_OR_RETURN(
@@ -76,6 +80,7 @@ void AddCoordinatorCommand(CLI::App& app, int* exit_code) {
   command->add_option("--advertise", flags->advertise, "Address that others reach this one by")
       ->envname("WEIR_ADVERTISE");
   AddTokensFlag(*command, &flags->tokens);
+  AddTableRootFlag(*command, &flags->table_roots);
   command->footer(kLinkHelp);
   command->callback([flags, command, exit_code] {
     const absl::Status status = Serve(*flags, LinkFlagsOf(*command));

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/match.h"
@@ -33,6 +34,7 @@ struct DevFlags {
   std::string cache;
   bool kafka = false;
   std::string tokens;
+  std::vector<std::string> table_roots;
 };
 
 std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
@@ -44,6 +46,7 @@ std::string CacheDirectory(const DevFlags& flags, const std::string& data) {
 // Coordinator and worker in one process, until a signal comes.
 absl::Status Serve(const DevFlags& flags, const LinkFlags& link) {
   HoldSignals();
+  TakeAllFiles();
   const MachineLimits machine = ReadMachineLimits();
   BoundMemory(machine);
   WEIR_ASSIGN_OR_RETURN(const int64_t memory,
@@ -67,6 +70,9 @@ absl::Status Serve(const DevFlags& flags, const LinkFlags& link) {
   coordinator_options.transport = transport;
   coordinator_options.tokens_file = flags.tokens;
   coordinator_options.base_directory = std::filesystem::current_path().string();
+  const std::string cache = CacheDirectory(flags, data);
+  WEIR_ASSIGN_OR_RETURN(coordinator_options.table_roots,
+                        TableRootsFrom(flags.table_roots, {data, cache}));
   WEIR_ASSIGN_OR_RETURN(
       std::unique_ptr<Coordinator> coordinator,
       StartCoordinator(coordinator_options, SystemClock(), SystemRandom(), metrics.get()));
@@ -81,7 +87,8 @@ absl::Status Serve(const DevFlags& flags, const LinkFlags& link) {
   worker_options.listen = "127.0.0.1:0";
   worker_options.slots = flags.slots > 0 ? flags.slots : DefaultSlots(machine);
   worker_options.memory_bytes = memory;
-  worker_options.cache_directory = CacheDirectory(flags, data);
+  worker_options.cache_directory = cache;
+  worker_options.table_roots = &coordinator_options.table_roots;
   worker_options.dev_brokers = broker == nullptr ? "" : broker->brokers();
   worker_options.version = Version();
   worker_options.transport = transport;
@@ -127,6 +134,7 @@ void AddDevCommand(CLI::App& app, int* exit_code) {
                 "Also start an in-process Kafka broker for trying things out; brokers = 'dev' "
                 "means it. It keeps 5 MiB a partition and drops older records silently");
   AddTokensFlag(*dev, &flags->tokens);
+  AddTableRootFlag(*dev, &flags->table_roots);
   dev->footer(kLinkHelp);
   dev->callback([flags, dev, exit_code] {
     const absl::Status status = Serve(*flags, LinkFlagsOf(*dev));

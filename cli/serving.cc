@@ -1,5 +1,7 @@
 #include "cli/serving.h"
 
+#include <sys/resource.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -43,6 +45,13 @@ void HoldSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+void TakeAllFiles() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);  // else the old limit holds
+}
+
 bool AwaitSignal(const std::function<bool()>& until) {
   const sigset_t set = EndSignals();
   while (true) {
@@ -81,6 +90,21 @@ void AddTokensFlag(CLI::App& command, std::string* tokens) {
                   "File of who may call the API: lines `name role sha256`, role viewer, operator "
                   "or admin (default: everybody who connects)")
       ->envname("WEIR_TOKENS");
+}
+
+void AddTableRootFlag(CLI::App& command, std::vector<std::string>* roots) {
+  command
+      .add_option("--table-root", *roots,
+                  "Below which tables may lie: a directory or s3://bucket/prefix; may be repeated "
+                  "(default: anywhere)")
+      ->envname("WEIR_TABLE_ROOT")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+absl::StatusOr<TableRoots> TableRootsFrom(const std::vector<std::string>& flag,
+                                          const std::vector<std::string>& reserved) {
+  return TableRoots::Make(flag, reserved, std::filesystem::current_path().string());
 }
 
 void BoundMemory(const MachineLimits& machine) {

@@ -6,9 +6,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lake/table_roots.h"
 
 namespace CLI {
 class App;
@@ -26,6 +28,8 @@ struct MachineLimits;
 
 // SIGINT and SIGTERM wait for AwaitEnd instead of ending the process. Before any thread starts.
 void HoldSignals();
+// As many open files as the process may have: each connection is one.
+void TakeAllFiles();
 // True when a signal arrived, false when `until` holds; asks it about five times a second.
 bool AwaitSignal(const std::function<bool()>& until);
 // Returns when a signal arrived (OK) or `failed` says why to end; asks it about five times a
@@ -43,6 +47,12 @@ std::string DataUri(const std::string& flag);
 
 // Who may call: a flag of every command that serves the API.
 void AddTokensFlag(CLI::App& command, std::string* tokens);
+
+// Below which paths tables may lie: a flag of every command that opens them.
+void AddTableRootFlag(CLI::App& command, std::vector<std::string>* roots);
+// What the flag says; `reserved`: directories of the process that no table may touch.
+absl::StatusOr<TableRoots> TableRootsFrom(const std::vector<std::string>& flag,
+                                          const std::vector<std::string>& reserved);
 
 inline constexpr char kLinkHelp[] =
     "--tls-cert, --tls-key, --tls-ca and --insecure of `weir --help` hold here too.";

@@ -22,6 +22,7 @@
 #include "lake/log_store.h"
 #include "lake/table_progress.h"
 #include "lake/table_report.h"
+#include "lake/table_roots.h"
 #include "lake/table_store.h"
 #include "model/table_path.h"
 #include "model/time_text.h"
@@ -53,7 +54,7 @@ absl::StatusOr<OpenTable> Open(const std::string& given) {
   const std::string here = std::filesystem::current_path(error).string();
   const absl::StatusOr<std::string> path = NormalTablePath(given, here);
   if (!path.ok()) return UsageError(absl::StrCat(given, ": ", path.status().message()));
-  absl::StatusOr<std::unique_ptr<BlobStore>> store = OpenTableStore(*path);
+  absl::StatusOr<std::unique_ptr<BlobStore>> store = OpenTableStore(*path, TableRoots());
   if (!store.ok()) {
     return absl::Status(store.status().code(), absl::StrCat(*path, ": ", store.status().message()));
   }

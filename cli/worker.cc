@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,7 @@ struct WorkerFlags {
   int slots = 0;  // 0 = the machine's
   std::string memory;
   std::string cache;
+  std::vector<std::string> table_roots;
   std::string drain_timeout = "25s";
 };
 
@@ -61,6 +63,7 @@ absl::StatusOr<int64_t> DrainTimeout(const std::string& text) {
 absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators,
                    const LinkFlags& link) {
   HoldSignals();
+  TakeAllFiles();
   if (flags.cache.empty()) {
     return absl::InvalidArgumentError("--cache is required: a directory for disposable files");
   }
@@ -84,6 +87,9 @@ absl::Status Serve(const WorkerFlags& flags, const std::string& coordinators,
   WEIR_ASSIGN_OR_RETURN(options.memory_bytes,
                         MemoryFlag(flags.memory, DefaultMemoryBytes(machine)));
   options.cache_directory = std::filesystem::absolute(flags.cache).lexically_normal().string();
+  WEIR_ASSIGN_OR_RETURN(const TableRoots table_roots,
+                        TableRootsFrom(flags.table_roots, {options.cache_directory}));
+  options.table_roots = &table_roots;
   options.version = Version();
   if (const char* file = std::getenv("WEIR_TEST_PAUSE_FILE")) options.pause_file = file;
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Worker> worker,
@@ -121,6 +127,7 @@ void AddWorkerFlags(CLI::App& worker, int* exit_code) {
       ->envname("WEIR_MEMORY");
   worker.add_option("--cache", flags->cache, "Directory for disposable local files")
       ->envname("WEIR_CACHE");
+  AddTableRootFlag(worker, &flags->table_roots);
   worker
       .add_option("--drain-timeout", flags->drain_timeout,
                   "After SIGTERM: how long tasks may take to move to other workers")

@@ -57,9 +57,10 @@ absl::StatusOr<int64_t> RemoveAbandonedFilesFrom(const std::shared_ptr<BlobStore
   return removed;
 }
 
-absl::StatusOr<int64_t> RemoveAbandonedFiles(const JobId& job, const JobLogState& log, int sink) {
+absl::StatusOr<int64_t> RemoveAbandonedFiles(const JobId& job, const JobLogState& log, int sink,
+                                             const TableRoots& roots) {
   const std::string& path = log.spec->plan.sinks[static_cast<size_t>(sink)].path;
-  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<BlobStore> table, OpenTableStore(path));
+  WEIR_ASSIGN_OR_RETURN(const std::shared_ptr<BlobStore> table, OpenTableStore(path, roots));
   return RemoveAbandonedFilesFrom(table, job, log, sink);
 }
 

@@ -61,7 +61,8 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
                     if (const auto job = jobs_.find(id); job != jobs_.end()) {
                       job->second->Release(holder);
                     }
-                  }}) {
+                  },
+                  options_.table_roots}) {
   runner_deps_.loop = deps_.loop;
   runner_deps_.pool = deps_.pool;
   runner_deps_.blobs = deps_.blobs;
@@ -71,6 +72,7 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
   runner_deps_.random = deps_.random;
   runner_deps_.metrics = deps_.metrics;
   runner_deps_.make_committer = deps_.make_committer;
+  runner_deps_.table_roots = options_.table_roots;
   runner_deps_.deliver = [this](const RunnerRef& to, JobEvent event) {
     deps_.loop->Post([this, to, event = std::move(event)] {
       const std::shared_ptr<JobRunner*> runner = to.lock();

@@ -21,6 +21,7 @@
 #include "coordinator/source_queries.h"
 #include "coordinator/submitter.h"
 #include "coordinator/worker_registry.h"
+#include "lake/table_roots.h"
 
 namespace weir {
 
@@ -64,6 +65,7 @@ struct ClusterOptions {
   std::string data_uri;
   std::string http_address;
   JobMachineOptions machine;
+  TableRoots table_roots;
 };
 
 // Seams; everything outlives the cluster.

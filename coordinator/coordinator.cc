@@ -23,8 +23,8 @@ absl::StatusOr<std::unique_ptr<Coordinator>> StartCoordinator(const CoordinatorO
                        std::move(compiled->warnings), compiled->explain_only};
   };
   seams.explain = ExplainPlan;
-  seams.make_committer = [clock, random](const std::string& path) {
-    return MakeDeltaCommitter(path, clock, random);
+  seams.make_committer = [roots = options.table_roots, clock, random](const std::string& path) {
+    return MakeDeltaCommitter(path, roots, clock, random);
   };
   return StartCoordinatorWith(options, std::move(seams), clock, random, metrics);
 }

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/transport.h"
+#include "lake/table_roots.h"
 
 namespace google::protobuf {
 class Message;
@@ -30,6 +31,7 @@ struct CoordinatorOptions {
   std::string data_uri;                 // the cluster's blob store
   std::string advertise;                // how others reach `listen`; empty = as it is
   std::string base_directory;           // relative table paths resolve against it
+  TableRoots table_roots;               // tables lie nowhere else
   SharedTransport transport = PlainTransport();
   std::string tokens_file;  // who may call the API (token_table.h); empty = everybody
 };

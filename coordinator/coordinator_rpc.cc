@@ -127,7 +127,8 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
     WEIR_ASSIGN_OR_RETURN(tokens, TokenFile::Open(options.tokens_file, clock));
   }
   gate_ = std::make_unique<Gate>(transport_, std::move(tokens), clock);
-  ClusterOptions cluster_options{options.data_uri, options.http_address_for_status, seams.machine};
+  ClusterOptions cluster_options{options.data_uri, options.http_address_for_status, seams.machine,
+                                 options.table_roots};
   if (cluster_options.machine.coordinator.empty()) {
     cluster_options.machine.coordinator =
         options.advertise.empty() ? options.listen : options.advertise;

@@ -242,18 +242,18 @@ void JobRunner::Do(const CommitAction& action) {
 }
 
 void JobRunner::Do(const RemoveAbandonedFilesAction& action) {
-  deps_->pool->Run(
-      [id = id_, log = std::make_shared<const JobLogState>(log()), sink = action.sink] {
-        const std::string& path = log->spec->plan.sinks[static_cast<size_t>(sink)].path;
-        const absl::StatusOr<int64_t> removed = RemoveAbandonedFiles(id, *log, sink);
-        if (!removed.ok()) {
-          WEIR_LOG(kWarning, "abandoned data files not removed", {"job", id}, {"table", path},
-                   {"error", removed.status().ToString()});
-        } else if (*removed > 0) {
-          WEIR_LOG(kInfo, "abandoned data files removed", {"job", id}, {"table", path},
-                   {"files", *removed});
-        }
-      });
+  deps_->pool->Run([id = id_, log = std::make_shared<const JobLogState>(log()), sink = action.sink,
+                    roots = deps_->table_roots] {
+    const std::string& path = log->spec->plan.sinks[static_cast<size_t>(sink)].path;
+    const absl::StatusOr<int64_t> removed = RemoveAbandonedFiles(id, *log, sink, roots);
+    if (!removed.ok()) {
+      WEIR_LOG(kWarning, "abandoned data files not removed", {"job", id}, {"table", path},
+               {"error", removed.status().ToString()});
+    } else if (*removed > 0) {
+      WEIR_LOG(kInfo, "abandoned data files removed", {"job", id}, {"table", path},
+               {"files", *removed});
+    }
+  });
 }
 
 }  // namespace weir

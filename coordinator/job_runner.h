@@ -17,6 +17,7 @@
 #include "coordinator/job_machine.h"
 #include "coordinator/job_view.h"
 #include "coordinator/worker_registry.h"
+#include "lake/table_roots.h"
 
 namespace weir {
 
@@ -44,6 +45,7 @@ struct JobRunnerDeps {
   Random* random = nullptr;
   Metrics* metrics = nullptr;
   CommitDriver::MakeCommitter make_committer;
+  TableRoots table_roots;
   // Asks some worker; the answer comes back through Handle of the job that asked.
   std::function<void(const JobId&, const DescribeSourceAction&)> describe;
   // Tasks of other jobs per slot, by worker id.

@@ -115,7 +115,8 @@ absl::Status Submitter::Request::CheckTables(const Deps& deps, const std::string
         committer->Prepare(sink.schema, CommitAppId("new", sink.id), /*create=*/false);
     const bool absent = absl::IsNotFound(table.status());
     if (!table.ok() && !absent) return TableError(sink, table.status());
-    if (const absl::Status writable = CheckTablePathWritable(sink.path); !writable.ok())
+    if (const absl::Status writable = CheckTablePathWritable(sink.path, deps.table_roots);
+        !writable.ok())
       return TableError(sink, writable);
     if (absent) continue;
     if (!args.append && !from) WEIR_RETURN_IF_ERROR(CheckLineage(sink, *table));

@@ -16,6 +16,7 @@
 #include "coordinator/commit_driver.h"
 #include "coordinator/origin.h"
 #include "coordinator/source_queries.h"
+#include "lake/table_roots.h"
 #include "model/plan.h"
 #include "state/checkpoint/job_log.h"
 
@@ -85,6 +86,7 @@ class Submitter {
     std::function<void(const JobId&, const std::string& holder, Epoch, std::function<void(bool)>)>
         hold;
     std::function<void(const JobId&, const std::string& holder)> release;
+    TableRoots table_roots;
   };
   using Done = std::function<void(absl::StatusOr<Submitted>)>;
 

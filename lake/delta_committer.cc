@@ -19,6 +19,7 @@
 #include "lake/delta_protocol.h"
 #include "lake/delta_rollback.h"
 #include "lake/delta_schema.h"
+#include "lake/table_roots.h"
 #include "lake/table_store.h"
 #include "model/json_text.h"
 
@@ -394,10 +395,10 @@ std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Open
   return std::make_unique<DeltaCommitter>(path, std::move(open), clock, random);
 }
 
-std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
-                                                   Random* random) {
-  const auto open = [path]() -> absl::StatusOr<std::unique_ptr<LogStore>> {
-    WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> table, OpenTableStore(path));
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, const TableRoots& roots,
+                                                   Clock* clock, Random* random) {
+  const auto open = [path, roots]() -> absl::StatusOr<std::unique_ptr<LogStore>> {
+    WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> table, OpenTableStore(path, roots));
     return MakeLogStore(std::move(table));
   };
   return MakeDeltaCommitter(path, open, clock, random);

@@ -17,6 +17,7 @@ namespace weir {
 
 class Clock;
 class Random;
+class TableRoots;
 
 // A data file in the table's directory, complete and durable.
 struct DataFile {
@@ -119,9 +120,9 @@ class TableCommitter {
 };
 
 // A Delta table at `path`: a local directory or s3://bucket/directory, as model/table_path.h spells
-// it. `clock` and `random` outlive it.
-std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, Clock* clock,
-                                                   Random* random);
+// it, below `roots`. `clock` and `random` outlive it.
+std::unique_ptr<TableCommitter> MakeDeltaCommitter(const std::string& path, const TableRoots& roots,
+                                                   Clock* clock, Random* random);
 
 }  // namespace weir
 

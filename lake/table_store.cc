@@ -9,6 +9,7 @@
 #include "base/blob_store.h"
 #include "base/posix_file.h"
 #include "base/status_macros.h"
+#include "lake/table_roots.h"
 #include "model/table_path.h"
 
 namespace weir {
@@ -45,8 +46,8 @@ absl::Status CheckLocal(const std::string& path) {
 
 // A write on a condition that nothing fulfils: a store that lets us write looks at the condition
 // and refuses, one that doesn't says so first.
-absl::Status CheckBucket(const std::string& path) {
-  WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> store, OpenTableStore(path));
+absl::Status CheckBucket(const std::string& path, const TableRoots& roots) {
+  WEIR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobStore> store, OpenTableStore(path, roots));
   constexpr char kProbe[] = "_delta_log/.weir-may-write";
   const absl::Status status = store->PutIfVersion(kProbe, "", "\"weir\"").status();
   if (absl::IsAborted(status) || absl::IsNotFound(status)) return absl::OkStatus();
@@ -67,22 +68,29 @@ absl::Status CheckBucket(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenTableStore(const std::string& path) {
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenTableStore(const std::string& path,
+                                                          const TableRoots& roots) {
   WEIR_RETURN_IF_ERROR(CheckTablePath(path));
+  WEIR_RETURN_IF_ERROR(roots.Check(path));
   if (IsObjectStorePath(path)) return OpenBlobStore(path);
   return LocalBlobStoreAt(path);
 }
 
-absl::Status CheckTablePathWritable(const std::string& path) {
+absl::Status CheckTablePathWritable(const std::string& path, const TableRoots& roots) {
   if (const absl::Status spelt = CheckTablePath(path); !spelt.ok())
     return absl::FailedPreconditionError(spelt.message());
-  return IsObjectStorePath(path) ? CheckBucket(path) : CheckLocal(path);
+  WEIR_RETURN_IF_ERROR(roots.Check(path));
+  return IsObjectStorePath(path) ? CheckBucket(path, roots) : CheckLocal(path);
 }
 
 absl::StatusOr<DataFilePlace> PlaceDataFiles(const std::string& path,
-                                             const std::string& scratch_directory) {
-  if (!IsObjectStorePath(path)) return DataFilePlace{path, nullptr};
-  WEIR_ASSIGN_OR_RETURN(std::shared_ptr<BlobStore> store, OpenTableStore(path));
+                                             const std::string& scratch_directory,
+                                             const TableRoots& roots) {
+  if (!IsObjectStorePath(path)) {
+    WEIR_RETURN_IF_ERROR(roots.Check(path));
+    return DataFilePlace{path, nullptr};
+  }
+  WEIR_ASSIGN_OR_RETURN(std::shared_ptr<BlobStore> store, OpenTableStore(path, roots));
   return DataFilePlace{scratch_directory, std::move(store)};
 }
 

@@ -30,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lake/table_roots.h"
 #include "model/element.h"
 #include "model/plan.h"
 #include "model/snapshot.h"
@@ -84,6 +85,7 @@ struct OperatorContext {
   // Local, of this job, kept over generations and restarts of the process; exists. State files that
   // the next deployment's manifest names are found here again, all others are removed.
   std::string state_directory;
+  TableRoots table_roots;  // tables lie nowhere else
   // By INSERT. The operator adds to its own INSERT's account; owned by the task.
   std::map<int, InsertCounters>* counters = nullptr;
   RowSamples* samples =

@@ -135,6 +135,7 @@ absl::Status Deployment::MakeTask(const DeploymentSpec::Placement& placement,
     context->blobs = parts_.blobs;
     context->cache_directory = cache;
     context->state_directory = state;
+    if (parts_.table_roots != nullptr) context->table_roots = *parts_.table_roots;
     context->counters = counters.get();
     context->samples = samples.get();
     context->wake = [slot = local->slot] { slot->Wake(); };

@@ -42,6 +42,7 @@ struct DeploymentSpec {
 struct WorkerParts {
   std::string address;  // under which the coordinator knows this worker
   std::string cache_directory;
+  const TableRoots* table_roots = nullptr;
   std::vector<std::unique_ptr<Slot>>* slots = nullptr;
   Exchange* exchange = nullptr;
   IoPool* io = nullptr;

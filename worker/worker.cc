@@ -296,6 +296,7 @@ class WorkerImpl : public Worker, public ControlHandler {
     WorkerParts parts;
     parts.address = address_;
     parts.cache_directory = JobsDirectory();
+    parts.table_roots = options_.table_roots;
     parts.slots = &slots_;
     parts.exchange = exchange_.get();
     parts.io = io_.get();

@@ -15,6 +15,7 @@ namespace weir {
 class Clock;
 class Metrics;
 class Random;
+class TableRoots;
 
 struct WorkerOptions {
   std::vector<std::string> coordinators;  // host:port, tried in turn
@@ -23,6 +24,7 @@ struct WorkerOptions {
   int slots = 1;
   int64_t memory_bytes = int64_t{2} << 30;
   std::string cache_directory;  // emptied at the start
+  const TableRoots* table_roots = nullptr;  // tables lie nowhere else; null = anywhere
   std::string dev_brokers;      // what the broker name "dev" means; may be empty
   std::string version;
   int64_t first_session_timeout_ms = 60'000;

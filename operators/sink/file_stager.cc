@@ -39,13 +39,12 @@ struct Item {
 }  // namespace
 
 struct FileStager::State {
-  State(IoPool* io_pool, NameOf names, MemoryBudget* budget, const std::string& path,
-        const std::string& scratch, const Schema& s, int64_t bytes_max)
+  State(IoPool* io_pool, NameOf names, MemoryBudget* budget, Place p, const Schema& s,
+        int64_t bytes_max)
       : io(io_pool),
         name_of(std::move(names)),
         memory(budget),
-        table_path(path),
-        scratch_directory(scratch),
+        table(std::move(p)),
         schema(s),
         file_bytes_max(bytes_max) {
     if (memory != nullptr) memory->AddOwners(1);
@@ -58,8 +57,7 @@ struct FileStager::State {
   IoPool* const io;
   const NameOf name_of;
   MemoryBudget* const memory;
-  const std::string table_path;
-  const std::string scratch_directory;
+  const Place table;
   const Schema schema;
   const int64_t file_bytes_max;
   std::atomic<int64_t> held_bytes{0};
@@ -101,11 +99,10 @@ struct FileStager::State {
   absl::StatusOr<std::vector<DataFile>> Finish(CutResult* cut) ABSL_LOCKS_EXCLUDED(writing);
 };
 
-FileStager::FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory,
-                       const std::string& table_path, const std::string& scratch_directory,
+FileStager::FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory, Place place,
                        const Schema& schema, int64_t file_bytes_max)
-    : state_(std::make_shared<State>(io, std::move(name_of), memory, table_path, scratch_directory,
-                                     schema, file_bytes_max)) {}
+    : state_(std::make_shared<State>(io, std::move(name_of), memory, std::move(place), schema,
+                                     file_bytes_max)) {}
 
 FileStager::~FileStager() { state_->dropped = true; }
 
@@ -206,7 +203,8 @@ void FileStager::State::Fail(const absl::Status& status) {
 absl::Status FileStager::State::Append(const arrow::RecordBatch& batch) {
   if (open_file == nullptr) {
     if (!place) {
-      WEIR_ASSIGN_OR_RETURN(place, PlaceDataFiles(table_path, scratch_directory));
+      WEIR_ASSIGN_OR_RETURN(place,
+                            PlaceDataFiles(table.table_path, table.scratch_directory, table.roots));
     }
     WEIR_ASSIGN_OR_RETURN(open_file, OpenDataFile(*place, name_of(opened), schema));
     ++opened;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "arrow/type_fwd.h"
 #include "lake/table_committer.h"
+#include "lake/table_roots.h"
 #include "model/types.h"
 
 namespace weir {
@@ -42,10 +43,15 @@ class FileStager {
   // The name of the file that is the stager's number-th, from 0.
   using NameOf = std::function<std::string(int64_t number)>;
 
+  struct Place {
+    std::string table_path;
+    std::string scratch_directory;  // for files of a table in an object store, until complete
+    TableRoots roots;               // below which the table must lie
+  };
+
   // `io` and `memory` (may be null) outlive the stager and the work it queued.
-  // `scratch_directory`: for files of a table in an object store, until they are complete.
-  FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory, const std::string& table_path,
-             const std::string& scratch_directory, const Schema& schema, int64_t file_bytes_max);
+  FileStager(IoPool* io, NameOf name_of, MemoryBudget* memory, Place place, const Schema& schema,
+             int64_t file_bytes_max);
   ~FileStager();
   FileStager(const FileStager&) = delete;
   FileStager& operator=(const FileStager&) = delete;

@@ -81,6 +81,8 @@ class SinkOperator : public Operator {
 
 absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestore&) {
   context_ = context;
+  // Also when a file is opened; here, so that a job ends at once and not with its first row.
+  WEIR_RETURN_IF_ERROR(context_.table_roots.Check(sink_.path));
   for (int c = 0; c < sink_.schema.size(); ++c)
     if (!sink_.schema.columns[c].nullable) not_null_.push_back(c);
   const VertexSpec& vertex = context_.plan->vertices[context_.task.vertex];
@@ -93,7 +95,9 @@ absl::Status SinkOperator::Open(const OperatorContext& context, const TaskRestor
       [job = context_.job, writer](int64_t number) {
         return DataFileName(job, {writer, number});
       },
-      context_.sink_memory, sink_.path, context_.cache_directory, sink_.schema, kDataFileBytesMax);
+      context_.sink_memory,
+      FileStager::Place{sink_.path, context_.cache_directory, context_.table_roots}, sink_.schema,
+      kDataFileBytesMax);
   if (!vertex.has_source() || sink_.role != SinkRole::kMain) return absl::OkStatus();
   for (const OperatorInput& input : spec_.inputs) {
     OperatorSpec spec = spec_;

@@ -29,6 +29,7 @@
 #include "base/status_macros.h"
 #include "lake/data_file_writer.h"
 #include "lake/table_committer.h"
+#include "lake/table_roots.h"
 #include "lake/table_store.h"
 
 namespace weir {
@@ -124,7 +125,8 @@ class Tool {
     if (what == "commit") return Commit(request);
     if (what == "rollback") return Rollback(request);
     WEIR_CHECK(what == "check_path", what);
-    WEIR_RETURN_IF_ERROR(CheckTablePathWritable(request.at("path").get<std::string>()));
+    WEIR_RETURN_IF_ERROR(
+        CheckTablePathWritable(request.at("path").get<std::string>(), TableRoots()));
     return Json::object();
   }
 
@@ -137,8 +139,9 @@ class Tool {
       schema.columns.push_back({column.at(0).get<std::string>(),
                                 TypeFromText(column.at(1).get<std::string>()),
                                 column.at(2).get<bool>()});
-    WEIR_ASSIGN_OR_RETURN(place_, PlaceDataFiles(path_, request.value("scratch", "")));
-    committer_ = MakeDeltaCommitter(path_, SystemClock(), SystemRandom());
+    WEIR_ASSIGN_OR_RETURN(place_,
+                          PlaceDataFiles(path_, request.value("scratch", ""), TableRoots()));
+    committer_ = MakeDeltaCommitter(path_, TableRoots(), SystemClock(), SystemRandom());
     WEIR_ASSIGN_OR_RETURN(const TableState state,
                           committer_->Prepare(schema, app_id_, request.at("create").get<bool>()));
     schema_ = state.schema;

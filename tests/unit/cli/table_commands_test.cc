@@ -13,6 +13,7 @@
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "lake/table_committer.h"
+#include "lake/table_roots.h"
 #include "model/json_text.h"
 #include "tests/fakes/temporary_directory.h"
 
@@ -38,7 +39,7 @@ class TableCommandsTest : public ::testing::Test {
     return exit_code;
   }
   void Commit(const std::string& name, int64_t epoch, EventTime watermark) {
-    const auto committer = MakeDeltaCommitter(path_, SystemClock(), SystemRandom());
+    const auto committer = MakeDeltaCommitter(path_, TableRoots(), SystemClock(), SystemRandom());
     const Schema schema{{{"n", DataType::Of(TypeKind::kBigint), true}}};
     ASSERT_TRUE(committer->Prepare(schema, name + "/out", true).ok());
     TableCommit commit;

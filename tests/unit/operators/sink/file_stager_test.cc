@@ -55,8 +55,8 @@ class FileStagerTest : public testing::Test {
   FileStager NewStager(IoPool* io, int64_t file_bytes_max = int64_t{1} << 30,
                        MemoryBudget* memory = nullptr) {
     return FileStager(
-        io, [](int64_t n) { return absl::StrCat("file-", n, ".parquet"); }, memory, table_,
-        directory_ / "scratch", kSchema, file_bytes_max);
+        io, [](int64_t n) { return absl::StrCat("file-", n, ".parquet"); }, memory,
+        {table_, directory_ / "scratch", {}}, kSchema, file_bytes_max);
   }
   std::vector<int64_t> Read(const DataFile& file) const {
     std::unique_ptr<parquet::arrow::FileReader> reader =
