@@ -241,8 +241,10 @@ class JobServiceImpl : public v1::JobService::CallbackService {
     }
     Reactor* reactor = context->DefaultReactor();
     const bool with_script = args.validate_only;
+    // The context lives until the answer is given.
     cluster_->Submit(std::move(args),
-                     Audited<JobView>(*admitted, FinishingJob(reactor, response, with_script)));
+                     Audited<JobView>(*admitted, FinishingJob(reactor, response, with_script)),
+                     [context] { return context->IsCancelled(); });
     return reactor;
   }
 

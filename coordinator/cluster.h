@@ -109,7 +109,8 @@ class Cluster : public WorkerListener {
   void OnClosed(const std::shared_ptr<WorkerSession>& session) override;
 
   // `job` is an id, or a name: then the newest job of that name.
-  void Submit(SubmitArgs args, Done<JobView> done);
+  // `gone`: as Submitter::Caller has it.
+  void Submit(SubmitArgs args, Done<JobView> done, std::function<bool()> gone = nullptr);
   void Get(std::string job, Done<JobView> done);
   // Newest first; those behind the job `after`. `next` is empty on the last page.
   struct Page {

@@ -34,26 +34,28 @@ absl::StatusOr<JobRunner*> Cluster::Find(const std::string& job) {
                   absl::StrCat("there is no job '", job, "'; `weir job list` shows all"), "job");
 }
 
-void Cluster::Submit(SubmitArgs args, Done<JobView> done) {
-  deps_.loop->Post([this, args = std::move(args), done = std::move(done)] {
+void Cluster::Submit(SubmitArgs args, Done<JobView> done, std::function<bool()> gone) {
+  deps_.loop->Post([this, args = std::move(args), done = std::move(done), gone = std::move(gone)] {
     if (!serving()) return done(Refusal());
     if (!args.request_id.empty()) {
       for (const auto& [id, job] : jobs_) {
         if (job->spec().request_id == args.request_id) return AcknowledgeAgain(id, done);
       }
     }
-    submitter_.Submit(args, [this, args, done, term = term_](absl::StatusOr<Submitted> submitted) {
+    const auto submitted = [this, name = args.name, done,
+                            term = term_](absl::StatusOr<Submitted> submitted) {
       if (!serving()) return done(Refusal());
       if (submitted.ok() && submitted->validated_only) {
         JobView view;
-        view.name = args.name;
+        view.name = name;
         view.warnings = submitted->warnings;
         view.script = submitted->script;
         view.carried = submitted->carried;
         return done(view);
       }
       AfterSubmit(submitted, term, done);
-    });
+    };
+    submitter_.Submit(args, {submitted, gone});
   });
 }
 

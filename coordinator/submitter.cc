@@ -3,9 +3,11 @@
 #include <optional>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -62,7 +64,9 @@ absl::Status CheckJobName(const std::string& name) {
 
 struct Submitter::Request {
   SubmitArgs args;
-  std::vector<Done> done;  // several when a request was repeated while under way
+  absl::Mutex mutex;
+  // Several when a request was repeated while under way.
+  std::vector<Caller> callers ABSL_GUARDED_BY(mutex);
   std::string script;
   Plan plan;
   int describing = 0;
@@ -75,6 +79,9 @@ struct Submitter::Request {
   std::string holder;  // of the checkpoint of `from`
   JobId replaced;      // empty = none
 
+  // CANCELLED when all callers have gone.
+  absl::Status CheckWanted();
+
   // The steps on the pool.
   absl::Status Compile(const CompileJob& compile);
   absl::Status CheckTables(const Deps& deps, const std::string& lineage);
@@ -82,6 +89,14 @@ struct Submitter::Request {
   absl::Status CheckAndRecord(const Deps& deps);
   absl::Status Record(const Deps& deps, const LogRecord& record);
 };
+
+absl::Status Submitter::Request::CheckWanted() {
+  absl::MutexLock lock(&mutex);
+  for (const Caller& caller : callers) {
+    if (caller.gone == nullptr || !caller.gone()) return absl::OkStatus();
+  }
+  return absl::CancelledError("the caller went away before the job was recorded: nothing was made");
+}
 
 absl::Status Submitter::Request::Compile(const CompileJob& compile) {
   absl::StatusOr<CompiledJob> compiled = compile(args.script, args.variables);
@@ -151,6 +166,7 @@ absl::Status Submitter::Request::CheckAndRecord(const Deps& deps) {
   spec.request_id = args.request_id;
   spec.append_to_existing = args.append;
   if (from) spec.origin = std::make_shared<const JobOrigin>(origin);
+  WEIR_RETURN_IF_ERROR(CheckWanted());
   WEIR_RETURN_IF_ERROR(MakeTables(deps, spec.lineage));
   spec.plan = plan;
   LogRecord record;
@@ -175,6 +191,8 @@ absl::Status Submitter::Request::Record(const Deps& deps, const LogRecord& recor
   absl::Status appended;
   for (int attempt = 0; attempt < kRecordAttempts; ++attempt) {
     appended = Failpoint("coordinator.before_submitted");
+    // An attempt that was made can't be taken back.
+    if (attempt == 0) WEIR_RETURN_IF_ERROR(CheckWanted());
     if (appended.ok() && result.log.tail == 0) {
       appended = JobLog(deps.blobs, result.id).Append(record, &result.log).status();
     }
@@ -190,23 +208,29 @@ absl::Status Submitter::Request::Record(const Deps& deps, const LogRecord& recor
 
 Submitter::Submitter(Deps deps) : deps_(std::move(deps)) {}
 
-void Submitter::Submit(SubmitArgs args, Done done) {
+void Submitter::Submit(SubmitArgs args, Caller caller) {
   if (!args.request_id.empty()) {
     const auto it = by_request_id_.find(args.request_id);
     if (it != by_request_id_.end()) {
-      it->second->done.push_back(std::move(done));
+      absl::MutexLock lock(&it->second->mutex);
+      it->second->callers.push_back(std::move(caller));
       return;
     }
   }
   const auto request = std::make_shared<Request>();
   request->args = std::move(args);
-  request->done.push_back(std::move(done));
+  {
+    absl::MutexLock lock(&request->mutex);
+    request->callers.push_back(std::move(caller));
+  }
   if (!request->args.request_id.empty()) by_request_id_[request->args.request_id] = request;
   if (absl::Status named = CheckJobName(request->args.name); !named.ok()) {
     return Finish(request, std::move(named));
   }
   deps_.pool->Run([this, request] {
-    Continue(request, request->Compile(deps_.compile), &Submitter::CheckConflicts);
+    absl::Status status = request->CheckWanted();
+    if (status.ok()) status = request->Compile(deps_.compile);
+    Continue(request, std::move(status), &Submitter::CheckConflicts);
   });
 }
 
@@ -323,11 +347,19 @@ void Submitter::Finish(const RequestPtr& request, absl::Status status) {
   if (request->reserved_name) names_.erase(request->args.name);
   for (const std::string& path : request->reserved_tables) tables_.erase(path);
   by_request_id_.erase(request->args.request_id);
-  for (const Done& done : request->done) {
+  std::vector<Caller> callers;
+  {
+    absl::MutexLock lock(&request->mutex);
+    callers.swap(request->callers);
+  }
+  for (Caller& caller : callers) {
+    const bool came_late = absl::IsCancelled(status) && !(caller.gone && caller.gone());
     if (status.ok()) {
-      done(request->result);
+      caller.done(request->result);
+    } else if (came_late) {
+      Submit(request->args, std::move(caller));  // after the others had gone: begin again
     } else {
-      done(status);
+      caller.done(status);
     }
   }
   // The job itself holds it by now.

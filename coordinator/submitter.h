@@ -89,11 +89,19 @@ class Submitter {
     TableRoots table_roots;
   };
   using Done = std::function<void(absl::StatusOr<Submitted>)>;
+  struct Caller {
+    Done done;
+    // Whether nobody waits for the answer any more; on any thread, until `done` is called. Null =
+    // somebody always does.
+    std::function<bool()> gone;
+  };
 
   explicit Submitter(Deps deps);
 
-  // A request whose id is under way already gets the same answer.
-  void Submit(SubmitArgs args, Done done);
+  // A request whose id is under way already gets the same answer. When all who asked have gone
+  // before the job is recorded, it isn't, and the answer is CANCELLED: a job must not begin behind
+  // the back of a user who was told that his call failed.
+  void Submit(SubmitArgs args, Caller caller);
 
  private:
   struct Request;

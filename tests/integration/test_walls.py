@@ -243,6 +243,78 @@ def test_a_wrong_token_file_is_refused(text, why, tmp_path):
     assert done.returncode == 2 and why in done.stderr, done
 
 
+LEAST_JOB = """
+CREATE TABLE s (a TEXT) WITH (connector = 'kafka', brokers = '127.0.0.1:9', topic = 't', format = 'json');
+CREATE TABLE t (a TEXT) WITH (connector = 'delta', path = '${TABLE}');
+INSERT INTO t SELECT a FROM s;
+"""
+
+
+def test_tables_lie_below_their_roots_only(tmp_path):
+    """Refused at submit by the coordinator; a worker with roots of its own refuses what the coordinator let through."""
+    lake, outside, alias = tmp_path / "lake", tmp_path / "outside", tmp_path / "lake" / "alias"
+    for directory in (lake, outside):
+        directory.mkdir()
+    alias.symlink_to(outside)
+    http, = free_ports(1)
+    for roots in (["--table-root", "gs://x"], ["--table-root", lake, "--table-root", "a/../b"]):
+        done = serve(tmp_path, "coordinator", "--listen", "127.0.0.1:0", "--http", f"127.0.0.1:{http}", "--data", tmp_path / "data", *roots)
+        assert done.returncode == 2 and "--table-root" in done.stderr, done
+    with Cluster(tmp_path / "cluster", workers=0, environment={"WEIR_TABLE_ROOT": f"{lake},s3://bucket/lake"}) as cluster:
+        (tmp_path / "cluster/job.sql").write_text(LEAST_JOB)
+
+        def submit(table, *options):
+            return cluster.run("job", "submit", "job.sql", "--name", "job", "--var", f"TABLE={table}", *options)
+
+        refused = [outside / "t", alias / "t", tmp_path, "/etc/weir", "/proc/t", "s3://bucket/lakes/t", "s3://other/lake/t", "relative"]
+        for table in refused:
+            done = submit(table)
+            assert done.returncode == 1 and "no table may be at" in done.stderr, f"{table}: {done}"
+        for table in (f"{lake}/../outside/t", "file://host/t", "http://169.254.169.254/t"):
+            done = submit(table)
+            assert done.returncode == 1 and "isn't a value of path" in done.stderr, f"{table}: {done}"
+        assert not any(outside.iterdir()) and cluster.weir("job", "list")["jobs"] == []
+        assert submit(lake / "t", "--validate").returncode == 0
+    with Cluster(tmp_path / "open", workers=0) as cluster:
+        (tmp_path / "open/job.sql").write_text(LEAST_JOB)
+        for table in (tmp_path / "open/data", tmp_path / "open/data/jobs/x", tmp_path / "open", "/dev/shm/t"):
+            done = cluster.run("job", "submit", "job.sql", "--name", "job", "--var", f"TABLE={table}")
+            assert done.returncode == 1 and "no table may be at" in done.stderr, f"{table}: {done}"
+
+
+def test_a_submit_whose_caller_left_makes_no_job(tmp_path):
+    """The client ends while its job is about to be recorded: nobody would know of a job that began then."""
+    with Cluster(tmp_path / "cluster", workers=0) as cluster:
+        cluster.coordinator.kill()
+        cluster.coordinator.start(failpoints="coordinator.before_submitted=delay:4000")
+        cluster.coordinator.wait_until_ready()
+        (tmp_path / "cluster/job.sql").write_text(LEAST_JOB)
+        client = subprocess.Popen([str(WEIR), "job", "submit", "job.sql", "--name", "job", "--var", f"TABLE={tmp_path}/t"],
+                                  cwd=tmp_path / "cluster", env={**os.environ, "WEIR_COORDINATOR": cluster.address},
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: (tmp_path / "t/_delta_log/00000000000000000000.json").exists(), 20, cluster.logs)
+        client.kill()
+        client.wait()
+        wait_for(lambda: re.search(r"audit .*call=Submit .*outcome=CANCELLED", cluster.coordinator.log()), 20, cluster.logs)
+        assert cluster.weir("job", "list")["jobs"] == []
+        cluster.coordinator.kill()
+        cluster.coordinator.start()
+        cluster.coordinator.wait_until_ready()
+        assert cluster.weir("job", "list")["jobs"] == []
+        done = cluster.run("job", "submit", "job.sql", "--name", "job", "--var", f"TABLE={tmp_path}/t")
+        assert done.returncode == 0, done
+
+
+def test_a_worker_with_roots_writes_nowhere_else(kafka, topic_name, tmp_path):
+    kafka.create_topic(topic_name, partitions=1)
+    with Cluster(tmp_path / "cluster", workers=1, WEIR_TABLE_ROOT=str(tmp_path / "lake")) as cluster:
+        job = cluster.submit("SET checkpoint_interval = '500ms';" + source() + ACTIVITY % "", BROKERS=kafka.brokers, TOPIC=topic_name,
+                             TABLES=str(tmp_path / "elsewhere"))["id"]
+        wait_for(lambda: cluster.job(job)["state"] == "FAILED", 60, lambda: cluster.logs())
+        assert "no table may be at" in cluster.job(job)["reason"]
+    assert not list((tmp_path / "elsewhere").rglob("*.parquet"))
+
+
 def rpc_status(authority, address, identity, server, method, payload=b""):
     """The status by which a call of `method` with the raw message `payload` ends, made with the certificate `identity`."""
     files = [(authority.directory / f"{identity}.{suffix}").read_bytes() for suffix in ("key", "pem")]
