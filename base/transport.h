@@ -17,7 +17,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/address.h"
 #include "base/certificate.h"
+#include "base/listener.h"
 
 namespace grpc {
 class ChannelArguments;
@@ -62,6 +64,32 @@ SharedTransport PlainTransport(bool anywhere = false);
 // process is to be.
 absl::StatusOr<SharedTransport> TlsTransport(const TlsFiles& files,
                                              const std::vector<Identity>& identities);
+
+struct ServerBounds {
+  int message_bytes_max = 0;  // of one that is received
+  int streams_max = 0;        // calls at once of one connection
+};
+// What a caller may cost a server before anybody asked who it is. Beyond the message and the
+// streams: 16 KiB of headers a call; 5 s for the handshake of a connection; no compressed messages,
+// which could be a thousand times as large as they look; connections without a call end after ten
+// minutes; whoever pings more often than once a second is cut off.
+void BoundServer(const ServerBounds& bounds, grpc::ServerBuilder* builder);
+
+// Where a server's connections come from: accepted by us, because the library's own listener is
+// deaf for ever once the process ran out of files.
+class ConnectionSource {
+ public:
+  virtual ~ConnectionSource() = default;  // before the server: accepts no more
+  virtual int port() const = 0;
+  // After the server was built.
+  virtual void Start() = 0;
+};
+// For a server that `builder` builds, at `address`, which --listen gave. INVALID_ARGUMENT when
+// `transport` doesn't allow it, FAILED_PRECONDITION when it can't be listened on.
+absl::StatusOr<std::unique_ptr<ConnectionSource>> ListenFor(grpc::ServerBuilder* builder,
+                                                            const Transport& transport,
+                                                            const HostPort& address,
+                                                            const ListenerBounds& bounds);
 
 // Takes server reflection out of `builder`: the library puts it into every server of a process that
 // links it.

@@ -100,6 +100,26 @@ class MutualTls : public Transport {
   std::shared_ptr<grpc::ChannelCredentials> channel_;
 };
 
+class AcceptedConnections : public ConnectionSource {
+ public:
+  AcceptedConnections(std::unique_ptr<Listener> listener,
+                      std::unique_ptr<tls::ExternalConnectionAcceptor> acceptor)
+      : acceptor_(std::move(acceptor)), listener_(std::move(listener)) {}
+  int port() const override { return listener_->port(); }
+  void Start() override {
+    listener_->Start([this](int socket) {
+      tls::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.listener_fd = -1;
+      connection.fd = socket;
+      acceptor_->HandleNewConnection(&connection);
+    });
+  }
+
+ private:
+  const std::unique_ptr<tls::ExternalConnectionAcceptor> acceptor_;
+  const std::unique_ptr<Listener> listener_;  // last: it calls the above
+};
+
 class WithoutReflection : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments*) override {}
@@ -110,6 +130,31 @@ class WithoutReflection : public grpc::ServerBuilderOption {
 };
 
 }  // namespace
+
+void BoundServer(const ServerBounds& bounds, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(bounds.message_bytes_max);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, bounds.streams_max);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 5'000);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, 600'000);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+}
+
+absl::StatusOr<std::unique_ptr<ConnectionSource>> ListenFor(grpc::ServerBuilder* builder,
+                                                            const Transport& transport,
+                                                            const HostPort& address,
+                                                            const ListenerBounds& bounds) {
+  WEIR_RETURN_IF_ERROR(transport.Allows("--listen", ToString(address)));
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Listener> listener,
+                        Listener::Open("--listen", address, bounds));
+  using From = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  std::unique_ptr<tls::ExternalConnectionAcceptor> acceptor =
+      builder->experimental().AddExternalConnectionAcceptor(From::FROM_FD, transport.ForServer());
+  return std::make_unique<AcceptedConnections>(std::move(listener), std::move(acceptor));
+}
 
 void DropReflection(grpc::ServerBuilder* builder) {
   builder->SetOption(std::make_unique<WithoutReflection>());

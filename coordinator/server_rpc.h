@@ -24,8 +24,10 @@ class RpcServer {
   virtual const std::string& address() const = 0;
 };
 
-// A worker's message or a plan may be this large.
-inline constexpr int kMessageBytesMax = 64 << 20;
+// The largest that comes is what a task says of a checkpoint: files with their statistics.
+inline constexpr int kReceivedBytesMax = 16 << 20;
+// A plan may be this large.
+inline constexpr int kSentBytesMax = 64 << 20;
 
 // FAILED_PRECONDITION when the address is taken or isn't this machine's, INVALID_ARGUMENT when
 // `transport` doesn't allow it. `transport` outlives the server.

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "arrow/type.h"
+#include "base/address.h"
 #include "base/log.h"
 #include "base/memory_share.h"
 #include "base/status_macros.h"
@@ -24,6 +25,11 @@ namespace {
 
 // A frame holds one batch of at most kBatchRows rows; a larger one breaks its channel, by name.
 constexpr int kFrameBytesMax = 64 << 20;
+// Of one connection: a peer has one stream for all its channels.
+constexpr int kStreamsMax = 8;
+// A peer makes one; all workers of a host come from one address.
+constexpr int kConnectionsMax = 512;
+constexpr int kPerAddressMax = 256;
 
 void FillKey(const ChannelKey& key, v1::ChannelId* out) {
   out->set_job(key.job);
@@ -287,22 +293,18 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
       : memory_(memory), transport_(std::move(transport)) {}
 
   absl::StatusOr<int> Listen(const std::string& address) override {
-    WEIR_RETURN_IF_ERROR(transport_->Allows("--listen", address));
+    WEIR_ASSIGN_OR_RETURN(const HostPort parsed, ParseHostPort(address));
     grpc::ServerBuilder builder;
     DropReflection(&builder);
-    int port = 0;
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.SetMaxReceiveMessageSize(kFrameBytesMax);
-    builder.AddListeningPort(address, transport_->ForServer(), &port);
+    BoundServer({kFrameBytesMax, kStreamsMax}, &builder);
+    WEIR_ASSIGN_OR_RETURN(
+        connections_, ListenFor(&builder, *transport_, parsed, {kConnectionsMax, kPerAddressMax}));
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("address ", address,
-                       " can't be listened on: it is in use or not of this machine; choose another "
-                       "with --listen"));
-    }
-    return port;
+    if (server_ == nullptr)
+      return absl::InternalError(absl::StrCat("no server could be made for ", address));
+    connections_->Start();
+    return connections_->port();
   }
 
   void Open(const ChannelKey& key, std::shared_ptr<arrow::Schema> schema, Inbox* inbox) override {
@@ -345,6 +347,7 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
       for (const std::shared_ptr<Feedbacks>& stream : streams_) stream->Close();
     }
     for (const auto& [address, link] : links) link->Break();
+    connections_.reset();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
   }
 
@@ -499,6 +502,7 @@ class ExchangeImpl : public Exchange, public v1::ExchangeService::Service {
   MemoryBudget* const memory_;
   const SharedTransport transport_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ConnectionSource> connections_;
   std::atomic<int64_t> bytes_sent_{0};
   std::atomic<int64_t> bytes_received_{0};
   mutable absl::Mutex mutex_;
