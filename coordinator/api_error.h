@@ -29,6 +29,7 @@ inline constexpr char kReasonSavepointNotFound[] = "SAVEPOINT_NOT_FOUND";
 inline constexpr char kReasonTableAhead[] = "TABLE_AHEAD";
 inline constexpr char kReasonFrom[] = "FROM_REFUSED";
 inline constexpr char kReasonRequest[] = "REQUEST_INVALID";
+inline constexpr char kReasonTooMany[] = "TOO_MANY";
 inline constexpr char kReasonStorage[] = "STORAGE_UNAVAILABLE";
 inline constexpr char kReasonLater[] = "NOT_YET_SUPPORTED";
 inline constexpr char kReasonShuttingDown[] = "SHUTTING_DOWN";

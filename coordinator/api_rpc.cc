@@ -1,12 +1,14 @@
 #include "coordinator/api_rpc.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "base/clock.h"
 #include "base/string_view.h"
@@ -52,12 +54,46 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(code, std::string(status.message()), details.SerializeAsString());
 }
 
+// Scripts that are worked on at once: each is parsed on a stack of its own, and a submit asks
+// brokers and stores.
+constexpr int kScriptsMax = 32;
+
 // ---- Calls
 
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(ToGrpc(status));
   return reactor;
+}
+
+// How many scripts are worked on. Outlives the service: the last answers come behind its end.
+class ScriptCount {
+ public:
+  // Counts one until the last copy of the result goes; null when there are too many.
+  static std::shared_ptr<void> Take(const std::shared_ptr<ScriptCount>& count) {
+    if (count->taken_.fetch_add(1) < kScriptsMax) {
+      return std::shared_ptr<void>(count.get(), [count](void*) { count->taken_.fetch_sub(1); });
+    }
+    count->taken_.fetch_sub(1);
+    return nullptr;
+  }
+
+ private:
+  std::atomic<int> taken_{0};
+};
+
+absl::Status TooManyScripts() {
+  return ApiError(absl::StatusCode::kResourceExhausted, kReasonTooMany,
+                  absl::StrCat("this coordinator works on ", kScriptsMax,
+                               " scripts already, the most at once; try again in a moment"));
+}
+
+// `done`, with `held` held until it was called.
+template <class T>
+Cluster::Done<T> Holding(std::shared_ptr<void> held, Cluster::Done<T> done) {
+  return [held = std::move(held), done = std::move(done)](absl::StatusOr<T> answer) {
+    done(std::move(answer));
+  };
 }
 
 // Fills `response` from the cluster's answer and finishes the call.
@@ -239,12 +275,16 @@ class JobServiceImpl : public v1::JobService::CallbackService {
                     ApiError(absl::StatusCode::kInvalidArgument, kReasonRequest,
                              "replaces goes with validate_only: stop that job first", "replaces"));
     }
+    std::shared_ptr<void> script = ScriptCount::Take(scripts_);
+    if (script == nullptr) return Answer(context, TooManyScripts());
     Reactor* reactor = context->DefaultReactor();
-    const bool with_script = args.validate_only;
     // The context lives until the answer is given.
-    cluster_->Submit(std::move(args),
-                     Audited<JobView>(*admitted, FinishingJob(reactor, response, with_script)),
-                     [context] { return context->IsCancelled(); });
+    const bool with_script = args.validate_only;
+    cluster_->Submit(
+        std::move(args),
+        Holding(std::move(script),
+                Audited<JobView>(*admitted, FinishingJob(reactor, response, with_script))),
+        [context] { return context->IsCancelled(); });
     return reactor;
   }
 
@@ -305,18 +345,22 @@ class JobServiceImpl : public v1::JobService::CallbackService {
                    v1::ExplainResponse* response) override {
     const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "Explain", Role::kViewer);
     if (!admitted.ok()) return Answer(context, admitted.status());
+    std::shared_ptr<void> count = ScriptCount::Take(scripts_);
+    if (count == nullptr) return Answer(context, TooManyScripts());
     Reactor* reactor = context->DefaultReactor();
-    auto done = Finishing<Plan>(
+    Cluster::Done<Plan> done = Finishing<Plan>(
         reactor, response,
         [this](const Plan& plan, v1::ExplainResponse* out) { out->set_text(explain_(plan)); });
+    done = Holding(std::move(count), std::move(done));
     if (!request->job().empty()) {
       cluster_->GetPlan(request->job(), std::move(done));
       return reactor;
     }
-    pool_->Run([this, script = request->script(),
+    pool_->Run([this, context, script = request->script(),
                 variables = std::map<std::string, std::string>(request->variables().begin(),
                                                                request->variables().end()),
                 done = std::move(done)] {
+      if (context->IsCancelled()) return done(absl::CancelledError("the caller went away"));
       absl::StatusOr<CompiledJob> compiled = compile_(script, variables);
       if (compiled.ok()) return done(std::move(compiled->plan));
       done(ApiError(compiled.status().code(), kReasonScript, StdView(compiled.status().message()),
@@ -413,6 +457,8 @@ class JobServiceImpl : public v1::JobService::CallbackService {
   Gate* const gate_;
   const CompileJob compile_;
   const ExplainJob explain_;
+  // shared: ScriptCount says with whom.
+  const std::shared_ptr<ScriptCount> scripts_ = std::make_shared<ScriptCount>();
 };
 
 class ClusterServiceImpl : public v1::ClusterService::CallbackService {

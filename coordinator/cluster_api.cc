@@ -14,6 +14,14 @@ namespace {
 
 constexpr int64_t kWatchIntervalUs = 1'000'000;
 constexpr int kPageSizeMax = 1000;
+// Each live job costs the loop a tick and each checkpoint interval a few writes; each stream that
+// watches one, a message a second.
+constexpr int kLiveJobsMax = 500;
+constexpr size_t kWatchersMax = 256;
+
+absl::Status TooMany(const std::string& message) {
+  return ApiError(absl::StatusCode::kResourceExhausted, kReasonTooMany, message);
+}
 
 }  // namespace
 
@@ -41,6 +49,12 @@ void Cluster::Submit(SubmitArgs args, Done<JobView> done, std::function<bool()> 
       for (const auto& [id, job] : jobs_) {
         if (job->spec().request_id == args.request_id) return AcknowledgeAgain(id, done);
       }
+    }
+    const auto live = std::count_if(jobs_.begin(), jobs_.end(),
+                                    [](const auto& job) { return job.second->live(); });
+    if (live >= kLiveJobsMax && !args.validate_only) {
+      return done(TooMany(absl::StrCat(kLiveJobsMax, " jobs run or wait on this cluster, the most ",
+                                       "it takes: stop one, or use another cluster")));
     }
     const auto submitted = [this, name = args.name, done,
                             term = term_](absl::StatusOr<Submitted> submitted) {
@@ -244,6 +258,10 @@ void Cluster::Watch(std::string job, std::shared_ptr<JobWatcher> watcher) {
   deps_.loop->Post([this, job = std::move(job), watcher = std::move(watcher)] {
     const absl::StatusOr<JobRunner*> runner = Find(job);
     if (!runner.ok()) return watcher->OnError(runner.status());
+    if (watched_.size() >= kWatchersMax) {
+      return watcher->OnError(TooMany(absl::StrCat(
+          kWatchersMax, " streams watch jobs already, the most at once: ask with Get instead")));
+    }
     Watched watched{(*runner)->id(), watcher};
     if (!Show(&watched)) watched_.push_back(std::move(watched));
   });
