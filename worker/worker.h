@@ -23,9 +23,9 @@ struct WorkerOptions {
   std::string advertise;                  // what others dial; empty = `listen` with the real port
   int slots = 1;
   int64_t memory_bytes = int64_t{2} << 30;
-  std::string cache_directory;  // emptied at the start
+  std::string cache_directory;              // emptied at the start
   const TableRoots* table_roots = nullptr;  // tables lie nowhere else; null = anywhere
-  std::string dev_brokers;      // what the broker name "dev" means; may be empty
+  std::string dev_brokers;                  // what the broker name "dev" means; may be empty
   std::string version;
   int64_t first_session_timeout_ms = 60'000;
   SharedTransport transport = PlainTransport();
