@@ -42,13 +42,18 @@ absl::StatusOr<CredentialsProvider*> SharedCredentials(const std::string& region
   return shared;
 }
 
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenOnS3(const std::string& uri) {
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenOnS3(const std::string& uri,
+                                                    const ObjectStoreManner& manner) {
   const Environment environment = ProcessEnvironment();
   WEIR_ASSIGN_OR_RETURN(const S3Location location, ParseS3Uri(uri));
   WEIR_ASSIGN_OR_RETURN(const S3Endpoint endpoint, S3EndpointFrom(environment, location.bucket));
   S3StoreParts parts;
-  parts.http = SharedHttp(endpoint.ca_file);
-  WEIR_ASSIGN_OR_RETURN(parts.credentials, SharedCredentials(endpoint.region, parts.http));
+  HttpClient* const shared = SharedHttp(endpoint.ca_file);
+  WEIR_ASSIGN_OR_RETURN(parts.credentials, SharedCredentials(endpoint.region, shared));
+  parts.http = manner.own_connections ? nullptr : shared;
+  parts.attempt_timeout_ms = manner.attempt_timeout_ms;
+  parts.patience_ms = manner.patience_ms;
+  parts.probe = manner.probe;
   parts.clock = SystemClock();
   parts.random = SystemRandom();
   parts.sleep = [](int64_t micros) { absl::SleepFor(absl::Microseconds(micros)); };
@@ -57,7 +62,8 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenOnS3(const std::string& uri) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri) {
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri,
+                                                         const ObjectStoreManner& manner) {
   constexpr char kFileScheme[] = "file://";
   if (absl::StartsWith(uri, kFileScheme)) {
     const std::string path(absl::StripPrefix(uri, kFileScheme));
@@ -67,7 +73,7 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri)
     }
     return OpenLocalBlobStore(path);
   }
-  if (absl::StartsWith(uri, "s3://")) return OpenOnS3(uri);
+  if (absl::StartsWith(uri, "s3://")) return OpenOnS3(uri, manner);
   if (const size_t colon = uri.find("://"); colon != std::string::npos) {
     return absl::UnimplementedError(absl::StrCat(
         "data URI: scheme '", uri.substr(0, colon),

@@ -78,9 +78,18 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenLocalBlobStore(const std::string&
 // looked at must not come into being.
 std::unique_ptr<BlobStore> LocalBlobStoreAt(const std::string& directory);
 
+// How an object store is asked; a directory doesn't care.
+struct ObjectStoreManner {
+  int64_t attempt_timeout_ms = 10'000;  // one request without much of a body
+  int64_t patience_ms = 30'000;         // no further attempt after that
+  bool own_connections = false;         // apart from those that all stores of the process share
+  bool probe = true;                    // ask it for a name first, to say at once what is wrong
+};
+
 // By URI: a path, "file:///path" or "s3://bucket/prefix" (s3_blob_store.h says what its errors
 // are); other schemes are UNIMPLEMENTED naming what is accepted.
-absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri);
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobStore(const std::string& uri,
+                                                         const ObjectStoreManner& manner = {});
 
 }  // namespace weir
 

@@ -65,7 +65,7 @@ class S3BlobStore : public BlobStore {
         prefix_(location.prefix.empty() ? "" : absl::StrCat(location.prefix, "/")),
         client_(std::move(location), std::move(endpoint),
                 {parts.http, parts.credentials, parts.clock, parts.random, std::move(parts.sleep),
-                 parts.attempt_timeout_ms}) {}
+                 parts.attempt_timeout_ms, parts.patience_ms}) {}
 
   absl::Status Probe();
 
@@ -388,9 +388,10 @@ absl::StatusOr<std::unique_ptr<BlobStore>> OpenS3BlobStore(const std::string& ur
                                                                    parts.http, parts.clock));
     parts.credentials = own_credentials.get();
   }
+  const bool probe = parts.probe;
   auto store = std::make_unique<S3BlobStore>(location, std::move(endpoint), std::move(own_http),
                                              std::move(own_credentials), std::move(parts));
-  WEIR_RETURN_IF_ERROR(store->Probe());
+  if (probe) WEIR_RETURN_IF_ERROR(store->Probe());
   return store;
 }
 

@@ -28,6 +28,8 @@ struct S3StoreParts {
   // Files larger than this are sent in parts of this size; each upload holds one part in memory.
   int64_t part_bytes = int64_t{8} << 20;
   int64_t attempt_timeout_ms = 10'000;  // one request without much of a body
+  int64_t patience_ms = 30'000;         // no further attempt after that
+  bool probe = true;                    // ask for one name at the start
 };
 
 // The store of blobs below `uri` = s3://bucket/prefix; endpoint, region and credentials from the

@@ -35,6 +35,11 @@ constexpr int kIoThreads = 4;
 constexpr int kProbeThreads = 2;
 // A start waits that long to learn who leads, and then, when it does, for the jobs' logs.
 constexpr absl::Duration kStartMax = absl::Seconds(10);
+// The lease's record is read and written on connections of its own, and an answer that never comes
+// is given up in time for another attempt: the lead must not go to another process, and all jobs
+// start again, because one connection died unnoticed.
+constexpr ObjectStoreManner kLeaseManner{
+    .attempt_timeout_ms = 1'000, .patience_ms = 2'000, .own_connections = true, .probe = false};
 // A page waits that long for the event loop.
 constexpr absl::Duration kShowMax = absl::Seconds(5);
 constexpr int kJobsShownMax = 1000;
@@ -63,8 +68,10 @@ absl::StatusOr<T> Await(const Ask& ask) {
 // stopped loop.
 class CoordinatorImpl : public Coordinator, public LeaseListener {
  public:
-  CoordinatorImpl(std::unique_ptr<BlobStore> blobs, SharedTransport transport, Clock* clock)
+  CoordinatorImpl(std::unique_ptr<BlobStore> blobs, std::unique_ptr<BlobStore> lease_blobs,
+                  SharedTransport transport, Clock* clock)
       : blobs_(std::move(blobs)),
+        lease_blobs_(std::move(lease_blobs)),
         transport_(std::move(transport)),
         loop_(clock),
         pool_(MakeIoPool("coord-io", kIoThreads)),
@@ -105,6 +112,7 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
 
  private:
   const std::unique_ptr<BlobStore> blobs_;
+  const std::unique_ptr<BlobStore> lease_blobs_;  // the same place
   const SharedTransport transport_;
   EventLoop loop_;
   std::unique_ptr<Cluster> cluster_;
@@ -156,7 +164,8 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
   self.holder = RandomHex(*random, 32);
   self.address = address_;
   self.place = absl::StrCat(MachineId(), "/", server_->address());
-  lease_ = std::make_unique<LeaseKeeper>(blobs_.get(), clock, std::move(self), seams.lease, this);
+  lease_ =
+      std::make_unique<LeaseKeeper>(lease_blobs_.get(), clock, std::move(self), seams.lease, this);
   lease_->Start();
   {
     absl::MutexLock lock(&mutex_);
@@ -240,7 +249,10 @@ absl::StatusOr<std::unique_ptr<Coordinator>> StartCoordinatorWith(const Coordina
                                                                   Metrics* metrics) {
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> blobs, OpenBlobStore(options.data_uri));
   WEIR_RETURN_IF_ERROR(OpenDataDirectory(blobs.get(), options.data_uri));
-  auto coordinator = std::make_unique<CoordinatorImpl>(std::move(blobs), options.transport, clock);
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<BlobStore> lease_blobs,
+                        OpenBlobStore(options.data_uri, kLeaseManner));
+  auto coordinator = std::make_unique<CoordinatorImpl>(std::move(blobs), std::move(lease_blobs),
+                                                       options.transport, clock);
   WEIR_RETURN_IF_ERROR(coordinator->Start(options, std::move(seams), clock, random, metrics));
   return coordinator;
 }

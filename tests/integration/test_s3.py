@@ -14,7 +14,7 @@ from s3 import BlobTool
 from test_main_job import ACTIVITY, ACTIVITY_ORACLE, produce_spread, source, transactions
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fakes"))
-from s3_server import FaultyS3  # noqa: E402
+from s3_server import Fault, FaultyS3  # noqa: E402
 
 ROWS = 60_000
 MIB = 1 << 20
@@ -204,6 +204,27 @@ def test_a_cluster_outlasts_a_store_that_goes_away(kafka, tmp_path, topic_name):
             minio.start()
             done = cluster.finish(job)
     judge(kafka, topic_name, tmp_path, done)
+
+
+def test_one_lost_answer_does_not_cost_the_lead(tmp_path):
+    """A connection that dies unnoticed: the leader writes its lease again before anybody takes it for gone."""
+    with FaultyS3() as store:
+        with Cluster(tmp_path / "cluster", workers=0, coordinators=2, data="s3://data/weir",
+                     environment=store.environment()) as cluster:
+            cluster.leader()
+
+            def lease():
+                lines = store.objects["weir/leader"].body.decode().splitlines()[1:]
+                return {key: int(value) for key, value in (line.split(" ", 1) for line in lines)
+                        if key in ("term", "sequence")}
+
+            for applied in (False, True):
+                before = lease()
+                store.plan(Fault(apply=applied, answer="hang"), "PUT", key="weir/leader")
+                wait_for(lambda: lease()["term"] > before["term"] or lease()["sequence"] >= before["sequence"] + 4, 30,
+                         lambda: f"the lease to be renewed: {lease()}\n{cluster.logs()}")
+                assert lease()["term"] == before["term"], cluster.logs()
+        store.release()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -133,7 +133,7 @@ TEST_F(S3ClientTest, GivesUpAfterTenAttempts) {
   EXPECT_EQ(http_.seen.size(), 10u);
 }
 
-TEST_F(S3ClientTest, GivesUpAfterThirtySeconds) {
+TEST_F(S3ClientTest, GivesUpAfterItsPatience) {
   class SlowHttp : public HttpClient {
    public:
     explicit SlowHttp(FakeClock* clock) : clock_(clock) {}
@@ -151,6 +151,13 @@ TEST_F(S3ClientTest, GivesUpAfterThirtySeconds) {
   request.method = "GET";
   EXPECT_EQ(client.Do(request).answer, S3Answer::kUnsure);
   EXPECT_EQ(http.requests, 3);
+
+  const S3Client hurried(
+      {"data", ""}, {"http", "store", true, "r", ""},
+      {&http, &credentials_, &clock_, random_.get(), [](int64_t) {}, 1'000, 2'000});
+  const int64_t began_us = clock_.MonotonicMicros();
+  EXPECT_EQ(hurried.Do(request).answer, S3Answer::kUnsure);
+  EXPECT_EQ(clock_.MonotonicMicros() - began_us, 2'000'000);
 }
 
 // A stream that breaks late has been worth its time; one that gets no further has not.
