@@ -112,8 +112,8 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
       return ReadHeartbeat(in.heartbeat());
     case v1::WorkerMessage::kDeployed: {
       const v1::Deployed& d = in.deployed();
-      return JobReport{d.job(),
-                       DeployedEvent{Generation(d.generation()), "", d.error(), d.damaged_state()}};
+      return JobReport{d.job(), DeployedEvent{Generation(d.generation()), "", d.error(),
+                                              d.damaged_state(), d.may_pass()}};
     }
     case v1::WorkerMessage::kCaptured: {
       const v1::Captured& c = in.captured();
@@ -133,7 +133,8 @@ absl::StatusOr<FromWorker> Read(const v1::WorkerMessage& in) {
                                                 {f.vertex(), f.index()},
                                                 ShortText(f.error(), kErrorTextMax),
                                                 f.fatal(),
-                                                f.peer_lost()}};
+                                                f.peer_lost(),
+                                                f.may_pass()}};
     }
     case v1::WorkerMessage::kSourceDescribed:
       return ReadDescribed(in.source_described());

@@ -51,6 +51,7 @@ struct DeployedEvent {
   std::string worker_id;
   std::string error;           // empty = ready
   bool damaged_state = false;  // a state file is missing or altered: the same start can't succeed
+  bool may_pass = false;       // as TaskFailedEvent's
 };
 struct CapturedEvent {
   Generation generation;
@@ -68,6 +69,7 @@ struct TaskFailedEvent {
   std::string error;
   bool fatal = false;      // a restart can't help
   bool peer_lost = false;  // the exchange with another worker broke: not an error of the task
+  bool may_pass = false;   // a store is away or full: tried again for as long as that lasts
 };
 struct SourcesFinishedEvent {
   Generation generation;

@@ -292,6 +292,9 @@ std::vector<std::string> JobMachine::warnings() const {
   if (const std::string why = WhyMove(); !why.empty()) {
     warnings.push_back(absl::StrCat("tasks move after the next checkpoint: ", why));
   }
+  if (!passing_error_.empty() && !end_) {
+    warnings.push_back(absl::StrCat("tasks start again until this passes: ", passing_error_));
+  }
   if (append_ && !append_->trouble.empty()) {
     warnings.push_back(absl::StrCat("the job log can't be written: ", append_->trouble));
   }

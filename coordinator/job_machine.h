@@ -166,6 +166,7 @@ class JobMachine {
   std::string WhyMove() const;
   int64_t SpreadAtUs() const;
   void OnTaskError(const std::string& reason);
+  void OnPassingError(const std::string& reason);
   // The checkpoint to start from is damaged: back to the one before it, or the end.
   void OnDamagedState(const std::string& error);
   void GiveUp(CheckpointId checkpoint, const std::string& reason);
@@ -212,6 +213,7 @@ class JobMachine {
   // When a task failed last: if a worker turns out to be lost, that was why.
   std::optional<int64_t> suspect_error_us_;
   bool suspect_counted_ = false;
+  std::string passing_error_;  // the last one, until a checkpoint shows that it has passed
 
   GenerationRun run_;
   // Begins with the time: the machine before this one, fenced, may still have questions open.

@@ -112,6 +112,8 @@ void JobMachine::OnPublished(const Manifest& manifest, const Appending& append) 
   last_published_us_ = facts_.now_us;
   checkpoint_failures_ = 0;
   checkpoint_failure_.clear();
+  passing_error_.clear();
+  restarts_.OnProgress();
   Do(CheckpointPublishedNote{epoch, manifest.checkpoint, append.triggered_us,
                              facts_.now_us - append.triggered_us, manifest.savepoint});
   if (manifest.savepoint && append.triggered_us >= savepoint_asked_us_) {

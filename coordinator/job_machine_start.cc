@@ -199,7 +199,8 @@ void JobMachine::On(const DeployedEvent& event) {
   if (phase_ != Phase::kDeploying || !IsCurrent(event.generation)) return;
   if (event.damaged_state) return OnDamagedState(event.error);
   if (!event.error.empty()) {
-    return OnTaskError(absl::StrCat("deployment failed: ", event.error));
+    const std::string reason = absl::StrCat("deployment failed: ", event.error);
+    return event.may_pass ? OnPassingError(reason) : OnTaskError(reason);
   }
   run_.awaiting_deployed.erase(event.worker_id);
   if (!run_.awaiting_deployed.empty()) return;
@@ -260,9 +261,19 @@ void JobMachine::On(const TaskFailedEvent& event) {
     suspect_counted_ = false;
     return Restart(reason, kPeerLostDelayUs);
   }
-  if (!event.fatal) return OnTaskError(reason);
-  AbandonGeneration(reason);
-  Close(JobEnd::kFailed, reason);
+  if (event.fatal) {
+    AbandonGeneration(reason);
+    return Close(JobEnd::kFailed, reason);
+  }
+  event.may_pass ? OnPassingError(reason) : OnTaskError(reason);
+}
+
+// The same store keeps commits waiting, which nobody counts either.
+void JobMachine::OnPassingError(const std::string& reason) {
+  suspect_error_us_ = facts_.now_us;
+  suspect_counted_ = false;
+  passing_error_ = reason;
+  Restart(reason, restarts_.OnPassingError());
 }
 
 void JobMachine::OnTaskError(const std::string& reason) {

@@ -1,5 +1,7 @@
 #include "coordinator/restart_policy.h"
 
+#include <algorithm>
+
 namespace weir {
 
 std::optional<int64_t> RestartPolicy::OnTaskError(int64_t now_us) {
@@ -10,6 +12,11 @@ std::optional<int64_t> RestartPolicy::OnTaskError(int64_t now_us) {
   constexpr int64_t kDelaysUs[kErrorsMax - 1] = {100'000, 1'000'000, 4'000'000, 10'000'000};
   if (errors_us_.size() >= kErrorsMax) return std::nullopt;
   return kDelaysUs[errors_us_.size() - 1];
+}
+
+int64_t RestartPolicy::OnPassingError() {
+  constexpr int64_t kFirstUs = 100'000;
+  return std::min(kPassingDelayUsMax, kFirstUs << std::min(passing_errors_++, 10));
 }
 
 void RestartPolicy::Forgive() {

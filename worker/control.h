@@ -49,6 +49,10 @@ class ControlHandler {
   virtual void OnGivenUp(const absl::Status& why) = 0;
 };
 
+// Whether an error of a task says that something outside is away, slow or full: a start from the
+// last checkpoint goes on once it isn't.
+bool MayPass(const absl::Status& status);
+
 // Tells the coordinator. Thread-safe, doesn't block; while there is no session, messages wait for
 // the next one (at most 10,000, then the oldest go: a coordinator that was away that long restarts
 // the jobs anyway).

@@ -109,6 +109,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     message.mutable_deployed()->set_generation(generation.value);
     if (!result.ok()) message.mutable_deployed()->set_error(std::string(result.message()));
     message.mutable_deployed()->set_damaged_state(absl::IsDataLoss(result));
+    message.mutable_deployed()->set_may_pass(MayPass(result));
     Send(std::move(message));
   }
 
@@ -145,6 +146,7 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     failed->set_error(ShortText(why.message(), kErrorTextMax));
     failed->set_fatal(fatal);
     failed->set_peer_lost(IsPeerLost(why));
+    failed->set_may_pass(MayPass(why));
     Send(std::move(message));
   }
 
@@ -472,6 +474,11 @@ class CoordinatorLinkImpl : public CoordinatorLink {
 };
 
 }  // namespace
+
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsUnknown(status) ||
+         absl::IsDeadlineExceeded(status) || absl::IsResourceExhausted(status);
+}
 
 std::unique_ptr<CoordinatorLink> ConnectToCoordinator(std::vector<std::string> coordinators,
                                                       Registration registration,

@@ -254,7 +254,7 @@ class RemoteSender : public ChannelSender {
     if (const Batch* batch = std::get_if<Batch>(&element)) {
       WEIR_ASSIGN_OR_RETURN(std::string bytes, EncodeBatch(*batch));
       if (bytes.size() > kFrameBytesMax - 1024) {
-        return absl::ResourceExhaustedError(
+        return absl::OutOfRangeError(
             absl::StrCat("one batch has ", bytes.size(), " bytes; a frame takes ", kFrameBytesMax));
       }
       const int64_t size = static_cast<int64_t>(bytes.size());

@@ -218,7 +218,7 @@ absl::Status EncodeKeys(const std::vector<DataType>& types,
     sizes[i] = static_cast<int32_t>(total);
     total += size;
     if (total > std::numeric_limits<int32_t>::max() - EncodedKeys::kSlack) {
-      return absl::ResourceExhaustedError(
+      return absl::OutOfRangeError(
           absl::StrCat("the group keys of one batch of ", rows, " rows take more than 2 GiB"));
     }
   }

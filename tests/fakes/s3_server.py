@@ -113,8 +113,10 @@ class FaultyS3:
             self._storm = (random.Random(seed), rate)
 
     def calm(self):
+        """Ends all plans and storms."""
         with self._lock:
             self._storm = None
+            self._rules.clear()
 
     def deliver(self):
         """Requests that were held back arrive now, each as if it were new; returns their statuses."""

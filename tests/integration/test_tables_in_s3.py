@@ -280,6 +280,21 @@ def test_uploads_through_a_store_that_fails(kafka, topic_name, tmp_path, store, 
     wait_until_all_files_are_named(store, "lake")
 
 
+def test_a_store_that_is_full_for_longer_than_errors_are_counted(kafka, topic_name, tmp_path, store, monkeypatch):
+    use(monkeypatch, store.environment())
+    produce(kafka, topic_name)
+    store.plan(Fault(apply=False, answer=(507, "XMinioStorageFull")), "PUT", key=".parquet", times=10_000)
+    with Cluster(tmp_path / "cluster", workers=1) as cluster:
+        job = submit(cluster, kafka, topic_name, "s3://data/lake")
+        first = cluster.job(job)["generation"]
+        waiting = cluster.wait_job(job, lambda j: j["generation"] >= max(first, 1) + 5, what="the fifth restart")
+        assert any("until this passes" in warning and "507" in warning for warning in waiting["warnings"]), waiting
+        store.calm()
+        done = cluster.finish(job)
+    judge(kafka, topic_name, store, tmp_path / "copy", done, "lake")
+    wait_until_all_files_are_named(store, "lake")
+
+
 def test_what_cannot_be_written_is_refused_at_submit(kafka, topic_name, tmp_path, bucket, monkeypatch):
     use(monkeypatch, bucket.environment())
     kafka.create_topic(topic_name, partitions=1)

@@ -325,6 +325,74 @@ TEST(JobMachineTest, FiveTaskErrorsInTenMinutesAreTooMany) {
   EXPECT_EQ(job.machine->state(), JobState::kFailed);
 }
 
+TaskFailedEvent PassingError(const JobHarness& job) {
+  TaskFailedEvent event{job.machine->log().generation, {1, 0}, "the store is away"};
+  event.may_pass = true;
+  return event;
+}
+
+// A store that is away keeps commits waiting for as long as that lasts; uploads no less.
+TEST(JobMachineTest, ErrorsThatMayPassNeverFailTheJob) {
+  JobHarness job;
+  job.AddWorker("a");
+  job.RunUp();
+  job.CommitOk();
+  for (int i = 0; i < 30; ++i) {
+    SCOPED_TRACE(i);
+    job.Send(PassingError(job));
+    EXPECT_THAT(
+        job.machine->warnings(),
+        testing::ElementsAre("tasks start again until this passes: task activity/0: the store is "
+                             "away"));
+    EXPECT_EQ(job.Expect<RestartNote>().reason, "task activity/0: the store is away");
+    EXPECT_TRUE(i > 0 || Count<AppendAction>(job) == 0) << "not at once";
+    job.Pass(i == 0 ? kSecond / 10 : RestartPolicy::kPassingDelayUsMax);
+    while (!std::holds_alternative<StartedRecord>(job.AppendOk().body)) {
+    }
+    const auto deploy = job.Expect<DeployAction>();
+    job.Send(DeployedEvent{deploy.generation, "a", "the store is away", false, true});
+    EXPECT_EQ(job.Expect<RestartNote>().reason, "deployment failed: the store is away");
+    job.Pass(RestartPolicy::kPassingDelayUsMax);
+    while (!std::holds_alternative<StartedRecord>(job.AppendOk().body)) {
+    }
+    job.FinishDeploy();
+  }
+  job.Send(PassingError(job));
+  job.Pass(RestartPolicy::kPassingDelayUsMax / 2);
+  EXPECT_FALSE(job.Take<DeployAction>()) << "the wait has grown";
+  job.Pass(RestartPolicy::kPassingDelayUsMax / 2);
+  while (!std::holds_alternative<StartedRecord>(job.AppendOk().body)) {
+  }
+  job.FinishDeploy();
+  job.Pass(kSecond);
+  job.PublishAt(10);
+  EXPECT_THAT(job.machine->warnings(), IsEmpty()) << "it has passed";
+  EXPECT_EQ(job.machine->state(), JobState::kRunning);
+}
+
+TEST(JobMachineTest, ErrorsThatMayPassDoNotHideOthers) {
+  JobHarness job;
+  job.AddWorker("a");
+  job.RunUp();
+  for (int i = 1; i <= 5; ++i) {
+    SCOPED_TRACE(i);
+    job.Send(TaskFailedEvent{job.machine->log().generation, {1, 0}, "disk on fire"});
+    if (i == 5) break;
+    job.Pass(15 * kSecond);
+    job.AppendOk();
+    job.FinishDeploy();
+    job.Send(PassingError(job));
+    job.Pass(15 * kSecond);
+    job.AppendOk();
+    job.FinishDeploy();
+  }
+  job.CommitOk();
+  job.AppendOk();  // COMMITTED
+  const auto ended = std::get<EndedRecord>(job.AppendOk().body);
+  EXPECT_EQ(ended.how, JobEnd::kFailed);
+  EXPECT_THAT(ended.reason, HasSubstr("5 errors within 10 minutes"));
+}
+
 TEST(JobMachineTest, ErrorsFarApartAndLostWorkersDoNotCount) {
   JobHarness job;
   job.AddWorker("a");

@@ -96,6 +96,20 @@ class Handler : public ControlHandler {
   absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
 };
 
+TEST(MayPassTest, IsSaidOfWhatLiesOutside) {
+  for (const absl::Status& status :
+       {absl::UnavailableError("no answer"), absl::UnknownError("answer lost"),
+        absl::DeadlineExceededError("late"), absl::ResourceExhaustedError("disk full")}) {
+    EXPECT_TRUE(MayPass(status)) << status;
+  }
+  for (const absl::Status& status :
+       {absl::OkStatus(), absl::PermissionDeniedError("not yours"), absl::DataLossError("altered"),
+        absl::OutOfRangeError("too large"), absl::InternalError("broken"),
+        absl::FailedPreconditionError("gone"), absl::InvalidArgumentError("bad")}) {
+    EXPECT_FALSE(MayPass(status)) << status;
+  }
+}
+
 TEST(CoordinatorLinkTest, WaitsForTheFirstSessionByTheMonotonicClock) {
   ClosingServer server;
   Handler handler;
