@@ -15,15 +15,16 @@ namespace weir {
 class BlobStore;
 class TableRoots;
 
-// From the table of sink number `sink`, and says how many. Looks only for names that were planned,
-// never lists. Blocks. On error some may be left, which the next call finds.
+// From the table of sink number `sink`, and says how many. Looks only for names that were planned
+// by generation `from` and later ones, never lists. Blocks. On error some may be left, which the
+// next call finds.
 absl::StatusOr<int64_t> RemoveAbandonedFiles(const JobId& job, const JobLogState& log, int sink,
-                                             const TableRoots& roots);
+                                             Generation from, const TableRoots& roots);
 
 // Of the table whose files are `table`.
 absl::StatusOr<int64_t> RemoveAbandonedFilesFrom(const std::shared_ptr<BlobStore>& table,
-                                                 const JobId& job, const JobLogState& log,
-                                                 int sink);
+                                                 const JobId& job, const JobLogState& log, int sink,
+                                                 Generation from);
 
 }  // namespace weir
 

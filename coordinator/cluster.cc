@@ -65,6 +65,7 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
                   options_.table_roots}) {
   runner_deps_.loop = deps_.loop;
   runner_deps_.pool = deps_.pool;
+  runner_deps_.slow = deps_.slow;
   runner_deps_.blobs = deps_.blobs;
   runner_deps_.registry = &registry_;
   runner_deps_.commits = &commits_;

@@ -72,6 +72,7 @@ struct ClusterOptions {
 struct ClusterDeps {
   EventLoop* loop = nullptr;
   IoPool* pool = nullptr;
+  IoPool* slow = nullptr;  // as JobRunnerDeps
   BlobStore* blobs = nullptr;
   Clock* clock = nullptr;
   Random* random = nullptr;

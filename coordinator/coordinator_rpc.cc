@@ -32,6 +32,9 @@ namespace weir {
 namespace {
 
 constexpr int kIoThreads = 4;
+// Apart, so that no append or commit ever waits for them; two, so that a large import doesn't keep
+// the other jobs' waiting.
+constexpr int kSlowThreads = 2;
 constexpr int kProbeThreads = 2;
 // A start waits that long to learn who leads, and then, when it does, for the jobs' logs.
 constexpr absl::Duration kStartMax = absl::Seconds(10);
@@ -75,6 +78,7 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
         transport_(std::move(transport)),
         loop_(clock),
         pool_(MakeIoPool("coord-io", kIoThreads)),
+        slow_(MakeIoPool("coord-slow", kSlowThreads)),
         probes_(MakeIoPool("probe", kProbeThreads)) {}
 
   ~CoordinatorImpl() override {
@@ -84,6 +88,7 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
     loop_.Stop();
     lease_.reset();
     probes_.reset();
+    slow_.reset();
     pool_.reset();
   }
 
@@ -117,6 +122,7 @@ class CoordinatorImpl : public Coordinator, public LeaseListener {
   EventLoop loop_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<IoPool> pool_;
+  std::unique_ptr<IoPool> slow_;
   std::unique_ptr<IoPool> probes_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<RpcServer> server_;
@@ -141,9 +147,17 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
     cluster_options.machine.coordinator =
         options.advertise.empty() ? options.listen : options.advertise;
   }
-  ClusterDeps deps{&loop_,  pool_.get(),          blobs_.get(),  clock,         random,
-                   metrics, seams.make_committer, seams.compile, probes_.get(), {},
-                   {}};
+  ClusterDeps deps;
+  deps.loop = &loop_;
+  deps.pool = pool_.get();
+  deps.slow = slow_.get();
+  deps.blobs = blobs_.get();
+  deps.clock = clock;
+  deps.random = random;
+  deps.metrics = metrics;
+  deps.make_committer = seams.make_committer;
+  deps.compile = seams.compile;
+  deps.probes = probes_.get();
   deps.confirm_leader = [this](std::function<void(bool)> done) {
     lease_->Confirm(std::move(done));
   };

@@ -90,6 +90,11 @@ struct ImportedEvent {
   Generation generation;
   absl::Status status;  // as ImportOrigin
 };
+// Only of a look that found nothing, or deleted what it found.
+struct TableSweptEvent {
+  int sink = 0;
+  Generation before;  // as in the action
+};
 struct DropSavepointEvent {
   Epoch epoch;
 };
@@ -102,7 +107,7 @@ using JobEvent =
     std::variant<TickEvent, AppendedEvent, SourceDescribedEvent, DeployedEvent, CapturedEvent,
                  DurableEvent, TaskFailedEvent, SourcesFinishedEvent, CommitDoneEvent,
                  StopRequestedEvent, CancelRequestedEvent, CheckpointRequestedEvent,
-                 DropSavepointEvent, ImportedEvent, RescaleRequestedEvent>;
+                 DropSavepointEvent, ImportedEvent, TableSweptEvent, RescaleRequestedEvent>;
 
 // ---- Actions.
 
@@ -163,10 +168,13 @@ struct CommitAction {
   Manifest manifest;
 };
 
-// Look for data files that fenced generations left behind in the sink's table, and delete them. Not
-// answered: what isn't done now is done by the next generation.
+// Look for data files that fenced generations from `from` on left behind in the sink's table, and
+// delete them. Answered by TableSweptEvent, or not: what isn't done now is done by the next
+// generation.
 struct RemoveAbandonedFilesAction {
   int sink = 0;
+  Generation from;
+  Generation before;  // those were fenced so long ago that they leave nothing more behind
 };
 
 // Told for metrics, logs and callers that wait.

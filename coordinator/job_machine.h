@@ -121,6 +121,7 @@ class JobMachine {
   void On(const CheckpointRequestedEvent& event);
   void On(const RescaleRequestedEvent& event);
   void On(const ImportedEvent& event);
+  void On(const TableSweptEvent& event);
   void On(const DropSavepointEvent& event) { drops_.insert(event.epoch); }
 
   // Each does what its part of the job allows now; called after every event.
@@ -232,8 +233,10 @@ class JobMachine {
   bool savepoint_requested_ = false;  // the next checkpoint is one
   int64_t savepoint_asked_us_ = 0;    // last
   std::set<Epoch> drops_;             // savepoints to drop
-  std::optional<int> rescale_to_;     // until a STARTED record says so
-  bool ran_ = false;                  // some generation of this process reached its start
+  // By sink: its table holds nothing that generations before this one left behind.
+  std::map<int, Generation> swept_before_;
+  std::optional<int> rescale_to_;  // until a STARTED record says so
+  bool ran_ = false;               // some generation of this process reached its start
 
   // Towards the end.
   bool stop_requested_ = false;

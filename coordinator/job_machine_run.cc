@@ -11,6 +11,8 @@ namespace weir {
 namespace {
 
 constexpr int64_t kOverdueUs = 10'000'000;
+// A worker that was cut off may still complete a data file for so long after it was fenced.
+constexpr int64_t kLateDataFilesMs = 600'000;
 
 }  // namespace
 
@@ -252,11 +254,22 @@ void JobMachine::AdvanceCommits() {
 // the job's end.
 void JobMachine::SweepTables() {
   if (phase_ != Phase::kRunning && phase_ != Phase::kOver) return;
-  for (int sink = 0; sink < static_cast<int>(plan().sinks.size()); ++sink) {
-    if (run_.swept.contains(sink) || MayBeAbandoned(log_, sink).empty()) continue;
-    run_.swept.insert(sink);
-    Do(RemoveAbandonedFilesAction{sink});
+  Generation before;
+  for (const auto& [generation, started] : log_.starts) {
+    if (started.at_ms <= facts_.wall_ms - kLateDataFilesMs) before = Generation(generation);
   }
+  for (int sink = 0; sink < static_cast<int>(plan().sinks.size()); ++sink) {
+    // At the end all once more: clocks may be wrong.
+    const Generation from = phase_ == Phase::kOver ? Generation() : swept_before_[sink];
+    if (run_.swept.contains(sink) || MayBeAbandoned(log_, sink, from).empty()) continue;
+    run_.swept.insert(sink);
+    Do(RemoveAbandonedFilesAction{sink, from, before});
+  }
+}
+
+void JobMachine::On(const TableSweptEvent& event) {
+  Generation& before = swept_before_[event.sink];
+  before = std::max(before, event.before);
 }
 
 void JobMachine::On(const CommitDoneEvent& event) {

@@ -132,8 +132,9 @@ void JobRunner::Do(const DescribeSourceAction& action) { deps_->describe(id_, ac
 void JobRunner::Do(const ImportAction& action) {
   WEIR_LOG(kInfo, "goes on from another job", {"job", id_}, {"from", spec().origin->job},
            {"epoch", spec().origin->epoch.value}, {"generation", action.generation.value});
-  deps_->pool->Run([deps = deps_, id = id_, self = RunnerRef(self_), spec = spec(),
+  deps_->slow->Run([deps = deps_, id = id_, self = RunnerRef(self_), spec = spec(),
                     generation = action.generation] {
+    if (self.expired()) return;  // somebody else leads by now
     const absl::Status status = ImportOrigin(id, spec, deps->blobs, deps->make_committer);
     if (!status.ok()) {
       WEIR_LOG(kWarning, "can't go on from another job yet", {"job", id},
@@ -242,17 +243,22 @@ void JobRunner::Do(const CommitAction& action) {
 }
 
 void JobRunner::Do(const RemoveAbandonedFilesAction& action) {
-  deps_->pool->Run([id = id_, log = std::make_shared<const JobLogState>(log()), sink = action.sink,
-                    roots = deps_->table_roots] {
-    const std::string& path = log->spec->plan.sinks[static_cast<size_t>(sink)].path;
-    const absl::StatusOr<int64_t> removed = RemoveAbandonedFiles(id, *log, sink, roots);
+  deps_->slow->Run([deps = deps_, id = id_, self = RunnerRef(self_), action,
+                    log = std::make_shared<const JobLogState>(log())] {
+    if (self.expired()) return;  // somebody else leads by now
+    const std::string& path = log->spec->plan.sinks[static_cast<size_t>(action.sink)].path;
+    const absl::StatusOr<int64_t> removed =
+        RemoveAbandonedFiles(id, *log, action.sink, action.from, deps->table_roots);
     if (!removed.ok()) {
       WEIR_LOG(kWarning, "abandoned data files not removed", {"job", id}, {"table", path},
                {"error", removed.status().ToString()});
-    } else if (*removed > 0) {
+      return;
+    }
+    if (*removed > 0) {
       WEIR_LOG(kInfo, "abandoned data files removed", {"job", id}, {"table", path},
                {"files", *removed});
     }
+    deps->deliver(self, TableSweptEvent{action.sink, action.before});
   });
 }
 

@@ -38,6 +38,7 @@ using RunnerRef = std::weak_ptr<JobRunner*>;
 struct JobRunnerDeps {
   EventLoop* loop = nullptr;
   IoPool* pool = nullptr;
+  IoPool* slow = nullptr;  // for what may take minutes: sweeps of tables, imports
   BlobStore* blobs = nullptr;
   WorkerRegistry* registry = nullptr;
   CommitDriver* commits = nullptr;

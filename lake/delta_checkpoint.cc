@@ -18,6 +18,8 @@
 namespace weir {
 namespace {
 
+constexpr char kForgetsTransactions[] = "delta.setTransactionRetentionDuration";
+
 // PROTOCOL.md, "Action Reconciliation": a logical file is a path with a deletion vector; the last
 // action about it counts.
 using FileKey = std::pair<std::string, std::string>;
@@ -85,6 +87,89 @@ absl::Status PointTo(LogStore* store, int64_t version, int64_t actions, int64_t 
   return store->Replace(kLastCheckpointName, hint.dump());
 }
 
+// Looks for names of files in a log; see FindInLog.
+class NameSearch {
+ public:
+  NameSearch(LogStore* store, const std::set<std::string>& names, const KnownCommits& known)
+      : store_(store), names_(names), known_(known) {}
+
+  // The newest version: its checkpoint, and the commits behind that.
+  absl::Status LookForward();
+  // From that checkpoint back to the last known commit.
+  absl::Status LookBack();
+  std::set<std::string> found() const { return found_; }
+
+ private:
+  void Look(const DeltaFileAction& file) {
+    // By the last segment: paths may be absolute, after a clone.
+    const std::string path = PercentDecodePath(file.path);
+    const std::string name = path.substr(path.rfind('/') + 1);
+    if (names_.count(name) != 0) found_.insert(name);
+  }
+  absl::Status LookInto(const CheckpointFiles& checkpoint);
+  bool IsKnown(const DeltaTxn& txn) const {
+    return txn.app_id == known_.app_id && txn.version < known_.before;
+  }
+
+  LogStore* const store_;
+  const std::set<std::string>& names_;
+  const KnownCommits& known_;
+  DeltaState base_;  // of the checkpoint; version -1 when there is none
+  std::set<std::string> found_;
+};
+
+absl::Status NameSearch::LookInto(const CheckpointFiles& checkpoint) {
+  for (const std::string& part : checkpoint.names) {
+    WEIR_ASSIGN_OR_RETURN(const std::string bytes, store_->Read(part));
+    WEIR_RETURN_IF_ERROR(ReadCheckpointState(bytes, &base_));
+    WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, [this](const DeltaFileAction& file) {
+      Look(file);
+      return absl::OkStatus();
+    }));
+  }
+  base_.version = checkpoint.version;
+  return absl::OkStatus();
+}
+
+absl::Status NameSearch::LookForward() {
+  WEIR_ASSIGN_OR_RETURN(const LogListing listing, ListLog(store_));
+  if (listing.v2_checkpoint >= 0)
+    return absl::FailedPreconditionError("the table's log has a checkpoint of the v2 kind");
+  if (!listing.checkpoints.empty()) WEIR_RETURN_IF_ERROR(LookInto(listing.checkpoints.back()));
+  int64_t next = base_.version + 1;
+  for (const int64_t version : listing.commits) {
+    if (version < next) continue;
+    if (version > next)
+      return absl::DataLossError(absl::StrCat("version ", next, " is missing in the Delta log"));
+    ++next;
+    WEIR_ASSIGN_OR_RETURN(const DeltaCommit commit, ReadDeltaCommit(store_, version));
+    for (const DeltaFileAction& file : commit.files) Look(file);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NameSearch::LookBack() {
+  const auto last = base_.txns.find(known_.app_id);
+  // Never committed up to there, unless the table forgets such things.
+  const bool forgets = base_.metadata.configuration.count(kForgetsTransactions) != 0;
+  if (last == base_.txns.end() ? !forgets : IsKnown(last->second)) return absl::OkStatus();
+  const int64_t end = base_.version - kFindInLogVersionsMax;
+  for (int64_t version = base_.version; version >= 0; --version) {
+    if (version <= end)
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the last ", kFindInLogVersionsMax, " versions up to ", base_.version,
+                       " don't reach back to transaction ", known_.before, " of ", known_.app_id));
+    const absl::StatusOr<DeltaCommit> commit = ReadDeltaCommit(store_, version);
+    // Cleaned away with all before it: nobody reads those versions any more.
+    if (absl::IsNotFound(commit.status())) return absl::OkStatus();
+    WEIR_RETURN_IF_ERROR(commit.status());
+    for (const DeltaTxn& txn : commit->txns)
+      if (IsKnown(txn)) return absl::OkStatus();
+    for (const DeltaFileAction& file : commit->files) Look(file);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ForEachFile(LogStore* store, int64_t version,
@@ -121,31 +206,12 @@ absl::StatusOr<int64_t> WriteCheckpoint(LogStore* store, const DeltaState& state
   return filter.live_files();
 }
 
-absl::StatusOr<std::set<std::string>> FindInLog(LogStore* store,
-                                                const std::set<std::string>& names) {
-  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> log, store->List(""));
-  const LogListing listing = ParseListing(log);
-  if (listing.v2_checkpoint >= 0)
-    return absl::FailedPreconditionError("the table's log has a checkpoint of the v2 kind");
-  std::set<std::string> found;
-  const auto look = [&names, &found](const DeltaFileAction& file) {
-    // By the last segment: paths may be absolute, after a clone.
-    const std::string path = PercentDecodePath(file.path);
-    const std::string name = path.substr(path.rfind('/') + 1);
-    if (names.count(name) != 0) found.insert(name);
-    return absl::OkStatus();
-  };
-  for (const CheckpointFiles& checkpoint : listing.checkpoints) {
-    for (const std::string& part : checkpoint.names) {
-      WEIR_ASSIGN_OR_RETURN(const std::string bytes, store->Read(part));
-      WEIR_RETURN_IF_ERROR(ReadCheckpointFiles(bytes, look));
-    }
-  }
-  for (const int64_t version : listing.commits) {
-    WEIR_ASSIGN_OR_RETURN(const DeltaCommit commit, ReadDeltaCommit(store, version));
-    for (const DeltaFileAction& file : commit.files) WEIR_RETURN_IF_ERROR(look(file));
-  }
-  return found;
+absl::StatusOr<std::set<std::string>> FindInLog(LogStore* store, const std::set<std::string>& names,
+                                                const KnownCommits& known) {
+  NameSearch search(store, names, known);
+  WEIR_RETURN_IF_ERROR(search.LookForward());
+  WEIR_RETURN_IF_ERROR(search.LookBack());
+  return search.found();
 }
 
 }  // namespace weir

@@ -63,12 +63,13 @@ std::vector<PlannedDataFile> NextDataFiles(const std::vector<PlannedDataFile>& n
   return out;
 }
 
-std::vector<PlannedDataFile> MayBeAbandoned(const JobLogState& log, int sink) {
+std::vector<PlannedDataFile> MayBeAbandoned(const JobLogState& log, int sink, Generation from) {
   std::vector<PlannedDataFile> files;
   if (!log.spec) return files;
   const Plan& plan = log.spec->plan;
   if (!IsSettled(log, plan.sinks[static_cast<size_t>(sink)].id)) return files;
   for (size_t i = 0; i + 1 < log.starts.size(); ++i) {
+    if (log.starts[i].first < from.value) continue;
     Next next;
     for (const PlannedDataFile& file : log.starts[i + 1].second.fenced_files)
       next[file.writer] = file.number;

@@ -23,14 +23,20 @@ std::vector<PlannedDataFile> NextDataFiles(const std::vector<PlannedDataFile>& n
 // table of sink number `sink`. A writer numbers its files without gaps, so if this one isn't there,
 // none is.
 //
+// `from`: only of this generation and later ones.
+//
 // None at all before the running generation has published a checkpoint of its own and all epochs
 // of those before it are recorded as committed to the sink: until then files of theirs may be on
 // their way into the table.
-std::vector<PlannedDataFile> MayBeAbandoned(const JobLogState& log, int sink);
+std::vector<PlannedDataFile> MayBeAbandoned(const JobLogState& log, int sink,
+                                            Generation from = Generation());
 
 // Of files `found` in the table's directory, those to be deleted: planned by a fenced generation
 // of `job` behind the last one it published, in no retained manifest, and not `in_table`: names
-// that any readable version of the table's log adds or removes. In the order of `found`.
+// that the table's log knows all the same. Commits come from published manifests alone, so it knows
+// none, unless the job's log is an older copy of what it was, or a person added the file by hand:
+// lake/delta_checkpoint.h, FindInLog, says how far back that is looked for. In the order of
+// `found`.
 std::vector<std::string> AbandonedFiles(const JobId& job, const JobLogState& log, int sink,
                                         const std::vector<std::string>& found,
                                         const std::set<std::string>& in_table);

@@ -18,6 +18,13 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kSettleUs = 300'000;
 
+// Runs what is queued when the test says so.
+class QueuedPool : public IoPool {
+ public:
+  void Run(std::function<void()> work) override { queue.push_back(std::move(work)); }
+  std::vector<std::function<void()>> queue;
+};
+
 // A runner of a job that was read from its log, with a loop of its own and without workers.
 class JobRunnerTest : public ::testing::Test {
  protected:
@@ -27,6 +34,7 @@ class JobRunnerTest : public ::testing::Test {
     blobs_ = *std::move(blobs);
     deps_.loop = &loop_;
     deps_.pool = pool_.get();
+    deps_.slow = pool_.get();
     deps_.blobs = blobs_.get();
     deps_.registry = &registry_;
     deps_.commits = &commits_;
@@ -127,6 +135,34 @@ TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
                   .ok());
   loop_.Run([&] { runner_->Handle(CancelRequestedEvent()); });
   loop_.Run([&] { EXPECT_THAT(metrics_->Serialize(), HasSubstr("weir_fenced_total 1")); });
+}
+
+// It may copy much: appends and commits have the other pool to themselves.
+TEST_F(JobRunnerTest, AnImportHasAPoolOfItsOwnAndIsNotBegunForNobody) {
+  QueuedPool slow;
+  loop_.Run([&] {
+    deps_.slow = &slow;
+    deps_.describe = [](const JobId&, const DescribeSourceAction&) {};
+    deps_.workers = [](const JobId&) { return std::vector<WorkerView>{{"w", "addr", 2, {0, 0}}}; };
+    JobSpec spec = TestSpec();
+    JobOrigin origin;
+    origin.job = "activity-1";
+    origin.epoch = Epoch(3);
+    spec.origin = std::make_shared<const JobOrigin>(origin);
+    JobLogState log;
+    ASSERT_TRUE(Apply(1, TestRecord("spec", spec), &log).ok());
+    runner_ = std::make_unique<JobRunner>(&deps_, "fork-1", log, /*took_over=*/false,
+                                          JobMachineOptions());
+    runner_->Tick();
+    ASSERT_EQ(slow.queue.size(), 1u);
+    const int before = delivered_;
+    slow.queue[0]();
+    EXPECT_GT(delivered_, before) << "the answer";
+    const int after = delivered_;
+    runner_.reset();
+    slow.queue[0]();
+    EXPECT_EQ(delivered_, after);
+  });
 }
 
 }  // namespace

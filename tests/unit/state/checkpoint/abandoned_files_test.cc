@@ -128,6 +128,17 @@ TEST_F(AbandonedFilesTest, KnowsEveryTaskOfEveryStart) {
 
 // ---- What must stay
 
+TEST_F(AbandonedFilesTest, LeavesOutGenerationsBeforeTheOneAskedFor) {
+  Start();
+  const int64_t second = Start();
+  Start();
+  Publish({});
+  const size_t all = MayBeAbandoned(log_, 0).size();
+  EXPECT_THAT(MayBeAbandoned(log_, 0, Generation(second)), SizeIs(all / 2));
+  EXPECT_EQ(MayBeAbandoned(log_, 0, Generation(second)).front().writer.generation.value, second);
+  EXPECT_THAT(MayBeAbandoned(log_, 0, Generation(second + 1)), IsEmpty());
+}
+
 TEST_F(AbandonedFilesTest, NothingBeforeTheNewGenerationHasPublished) {
   const int64_t old = Start();
   Commit(Publish({Main(old, 0, 0)}));
