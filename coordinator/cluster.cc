@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kPulseUs = 250'000;
 constexpr int64_t kRereadRetryUs = 5'000'000;
+constexpr int64_t kUnreadableRetryUs = 30'000'000;
 constexpr int64_t kReadRetryUs = 500'000;
 // A worker whose stream broke and whose machine says nothing for so long is lost.
 constexpr int64_t kProbeMaxUs = 300'000;
@@ -53,15 +54,9 @@ Cluster::Cluster(ClusterOptions options, ClusterDeps deps)
                   [this](const std::string& job) { return FindOrigin(job); },
                   [this](const JobId& id, const std::string& holder, Epoch epoch,
                          std::function<void(bool)> done) {
-                    const auto job = jobs_.find(id);
-                    if (job == jobs_.end()) return done(false);
-                    job->second->Hold(holder, epoch, std::move(done));
+                    HoldCheckpoint(id, holder, epoch, std::move(done));
                   },
-                  [this](const JobId& id, const std::string& holder) {
-                    if (const auto job = jobs_.find(id); job != jobs_.end()) {
-                      job->second->Release(holder);
-                    }
-                  },
+                  [this](const JobId&, const std::string& holder) { Release(holder); },
                   options_.table_roots}) {
   runner_deps_.loop = deps_.loop;
   runner_deps_.pool = deps_.pool;
@@ -105,69 +100,45 @@ void Cluster::Lead(int64_t term, std::string address) {
     Drop();
     term_ = term;
     leader_.clear();
-    deps_.pool->Run([this, term, address] { ReadAndLead(term, address); });
+    deps_.pool->Run([this, term, address] {
+      ReadAndLead(term, address, std::make_shared<std::map<JobId, FoundLog>>());
+    });
   });
 }
 
-void Cluster::ReadAndLead(int64_t term, const std::string& address) {
-  // Shared with the closure, which must be copyable.
-  auto logs = std::make_shared<absl::StatusOr<std::map<JobId, JobLogState>>>(ReadLogs());
-  deps_.loop->Post([this, term, address, logs] {
+void Cluster::ReadAndLead(int64_t term, const std::string& address, const FoundLogs& found) {
+  const absl::Status read = ReadLogs(deps_.blobs, deps_.pool, found.get());
+  deps_.loop->Post([this, term, address, found, read] {
     if (shut_down_ || term_ != term) return;
-    if (!logs->ok()) {
-      WEIR_LOG(kWarning, "the job logs can't be read; trying again",
-               {"error", logs->status().message()});
-      return deps_.loop->PostAt(
-          deps_.clock->MonotonicMicros() + kReadRetryUs, [this, term, address] {
-            if (shut_down_ || term_ != term) return;
-            deps_.pool->Run([this, term, address] { ReadAndLead(term, address); });
-          });
-    }
-    leads_ = true;
-    leader_ = address;
-    WEIR_LOG(kInfo, "leads", {"term", term}, {"jobs", (*logs)->size()});
-    for (auto& [id, log] : **logs) Add(id, std::move(log), /*took_over=*/true);
-    HoldOrigins();
-    for (const auto& [id, job] : jobs_) job->Tick();
-    deps_.on_role(LeadRole::kLeads);
-    if (!std::exchange(pulsing_, true)) Every();
+    if (read.ok()) return BeginToLead(term, address, found);
+    WEIR_LOG(kWarning, "the job logs can't be read; trying again", {"error", read.message()},
+             {"read", found->size()});
+    deps_.loop->PostAt(deps_.clock->MonotonicMicros() + kReadRetryUs, [this, term, address, found] {
+      if (shut_down_ || term_ != term) return;
+      deps_.pool->Run([this, term, address, found] { ReadAndLead(term, address, found); });
+    });
   });
 }
 
-absl::StatusOr<std::map<JobId, JobLogState>> Cluster::ReadLogs() {
-  WEIR_ASSIGN_OR_RETURN(const std::vector<JobId> ids, ListJobs(deps_.blobs));
-  std::map<JobId, JobLogState> logs;
-  for (const JobId& id : ids) {
-    JobLogState log;
-    const absl::Status read = JobLog(deps_.blobs, id).CatchUp(&log);
-    if (absl::IsDataLoss(read)) {
-      // One damaged job doesn't stop the others; nothing is done for it, nothing is deleted.
-      if (!ShowDamaged(id, read, &log)) continue;
-    } else {
-      WEIR_RETURN_IF_ERROR(read);
-      if (log.ended) TidyEnded(id, log);
-    }
-    logs.emplace(id, std::move(log));
+void Cluster::BeginToLead(int64_t term, const std::string& address, const FoundLogs& found) {
+  for (auto it = found->begin(); it != found->end();) {
+    auto& [id, one] = *it;
+    const bool shown = one.damage.ok() || ShowDamaged(id, one.damage, &one.log);
+    it = shown ? std::next(it) : found->erase(it);
   }
-  // A leader that was paused while it recorded a job, and replaced meanwhile, didn't acknowledge
-  // it: the caller repeated the request, and it may have made another job here.
-  std::map<std::string, JobId> of_request;
-  for (const auto& [id, log] : logs) {
-    const std::string& request = log.spec->request_id;
-    if (request.empty()) continue;
-    JobId& kept = of_request[request];
-    if (kept.empty() || (log.tail > 1 && logs.at(kept).tail == 1)) kept = id;
+  DropUnacknowledged(found.get());
+  leads_ = true;
+  leader_ = address;
+  WEIR_LOG(kInfo, "leads", {"term", term}, {"jobs", found->size()});
+  for (auto& [id, one] : *found) {
+    Add(id, std::move(one.log), /*took_over=*/true);
+    RereadUnreadable(id, one.damage);
   }
-  std::erase_if(logs, [&](const auto& entry) {
-    const std::string& request = entry.second.spec->request_id;
-    if (request.empty() || of_request.at(request) == entry.first || entry.second.tail > 1) {
-      return false;
-    }
-    WEIR_LOG(kWarning, "a job that was never acknowledged is left alone", {"job", entry.first},
-             {"in its place", of_request.at(request)});
-    return true;
-  });
-  return logs;
+  HoldOrigins();  // before anything is deleted
+  for (const auto& [id, job] : jobs_) TidyEnded(job.get());
+  for (const auto& [id, job] : jobs_) job->Tick();
+  deps_.on_role(LeadRole::kLeads);
+  if (!std::exchange(pulsing_, true)) Every();
 }
 
 void Cluster::Follow(std::string leader) {
@@ -193,7 +164,8 @@ void Cluster::Drop() {
   for (const auto& [id, job] : jobs_) deps_.metrics->RemoveSeries({{"job", id}});
   jobs_.clear();
   commits_.ForgetAll();
-  holding_.clear();
+  holds_.clear();
+  damaged_.clear();
 }
 
 absl::Status Cluster::Refusal() const {
@@ -234,8 +206,11 @@ bool Cluster::ShowDamaged(const JobId& id, const absl::Status& damage, JobLogSta
   WEIR_LOG(kError, "a job's log can't be read; the job stays untouched", {"job", id},
            {"error", damage.message()}, {"read_up_to", log->tail});
   if (!log->spec) return false;
-  std::string reason =
-      absl::StrCat("its log is damaged, and nothing is done for it: ", damage.message());
+  damaged_.insert(id);
+  std::string reason = absl::StrCat(
+      absl::IsDataLoss(damage) ? "its log is damaged, and nothing is done for it: "
+                               : "its log can't be read, and nothing is done for it until it can: ",
+      damage.message());
   if (!log->checkpoints.empty()) {
     absl::StrAppend(&reason,
                     ". To go on from the newest checkpoint before the damage: weir job "
@@ -246,32 +221,48 @@ bool Cluster::ShowDamaged(const JobId& id, const absl::Status& damage, JobLogSta
   return true;
 }
 
+void Cluster::RereadUnreadable(const JobId& id, const absl::Status& damage) {
+  if (!damage.ok() && !absl::IsDataLoss(damage)) Reread(id, kUnreadableRetryUs);
+}
+
 void Cluster::Reread(const JobId& id, int64_t delay_us) {
   // Whoever acts for the job may lead.
   deps_.confirm_leader([](bool) {});
-  deps_.loop->PostAt(deps_.clock->MonotonicMicros() + delay_us, [this, id] {
-    deps_.pool->Run([this, id] {
-      auto log = std::make_shared<JobLogState>();  // for the closure, which must be copyable
-      const absl::Status read = JobLog(deps_.blobs, id).CatchUp(log.get());
-      deps_.loop->Post([this, id, log, read] {
-        if (!serving() || !jobs_.contains(id)) return;
-        const bool damaged = absl::IsDataLoss(read) && ShowDamaged(id, read, log.get());
-        if (!read.ok() && !damaged) {
-          WEIR_LOG(kWarning, "a job's log can't be read", {"job", id}, {"error", read.message()});
-          return Reread(id, kRereadRetryUs);
-        }
-        jobs_.erase(id);
-        JobRunner* runner = Add(id, std::move(*log), /*took_over=*/true);
-        holding_.clear();  // its own and those of others on it: all are told again
-        HoldOrigins();
-        runner->Tick();
-        for (const Waiter& waiter : waiters_) {
-          if (waiter.job == id && waiter.request && runner->live()) runner->Handle(*waiter.request);
-        }
-        OnChanged(id);
+  deps_.loop->PostAt(deps_.clock->MonotonicMicros() + delay_us, [this, id, term = term_] {
+    deps_.pool->Run([this, id, term] {
+      auto found = std::make_shared<FoundLog>();  // for the closure, which must be copyable
+      found->damage = JobLog(deps_.blobs, id).CatchUp(&found->log);
+      deps_.loop->Post([this, id, term, found] {
+        if (serving() && term_ == term && jobs_.contains(id)) OnReread(id, found.get());
       });
     });
   });
+}
+
+void Cluster::OnReread(const JobId& id, FoundLog* found) {
+  const absl::Status& damage = found->damage;
+  if (absl::IsUnavailable(damage) || (!damage.ok() && !found->log.spec)) {
+    WEIR_LOG(kWarning, "a job's log can't be read", {"job", id}, {"error", damage.message()});
+    return Reread(id, kRereadRetryUs);
+  }
+  if (damage.ok()) {
+    damaged_.erase(id);
+  } else if (damaged_.contains(id) && !absl::IsDataLoss(damage)) {
+    return RereadUnreadable(id, damage);  // as it was
+  } else {
+    ShowDamaged(id, damage, &found->log);
+  }
+  jobs_.erase(id);
+  JobRunner* runner = Add(id, std::move(found->log), /*took_over=*/true);
+  HoldAgain(runner);
+  HoldOrigins();
+  TidyEnded(runner);
+  RereadUnreadable(id, damage);
+  runner->Tick();
+  for (const Waiter& waiter : waiters_) {
+    if (waiter.job == id && waiter.request && runner->live()) runner->Handle(*waiter.request);
+  }
+  OnChanged(id);
 }
 
 // ---- Workers

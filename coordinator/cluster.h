@@ -20,6 +20,7 @@
 #include "coordinator/job_view.h"
 #include "coordinator/source_queries.h"
 #include "coordinator/submitter.h"
+#include "coordinator/takeover.h"
 #include "coordinator/worker_registry.h"
 #include "lake/table_roots.h"
 
@@ -169,9 +170,18 @@ class Cluster : public WorkerListener {
     int64_t next_us = 0;
   };
 
-  // On the pool: all jobs' logs; without those that can't be read from the beginning.
-  absl::StatusOr<std::map<JobId, JobLogState>> ReadLogs();
-  void ReadAndLead(int64_t term, const std::string& address);
+  // What is kept of a job's state for another one, or for a submit that is under way.
+  struct Holding {
+    JobId from;
+    Epoch epoch;
+    std::set<std::string> files;
+  };
+
+  // On the pool. Shared with what it queues, which must be copyable: what was read by now.
+  using FoundLogs = std::shared_ptr<std::map<JobId, FoundLog>>;
+  void ReadAndLead(int64_t term, const std::string& address, const FoundLogs& found);
+  // On the loop: goes on with what was found.
+  void BeginToLead(int64_t term, const std::string& address, const FoundLogs& found);
   void Drop();
   bool serving() const { return leads_ && !shut_down_; }
   // Why a call isn't served.
@@ -194,20 +204,30 @@ class Cluster : public WorkerListener {
   std::vector<JobId> JobsOn(const std::string& worker_id) const;
   WorkerSummary Summarise(const WorkerRegistry::Worker& worker) const;
   JobRunner* Add(const JobId& id, JobLogState log, bool took_over);
-  // A log that is damaged behind what was read: its job is shown as failed, in memory only, and
+  // A log that can't be read behind what was read: its job is shown as failed, in memory only, and
   // nothing is done for it. False when not even its submission can be read.
-  static bool ShowDamaged(const JobId& id, const absl::Status& damage, JobLogState* log);
+  bool ShowDamaged(const JobId& id, const absl::Status& damage, JobLogState* log);
+  // What is damaged stays so; anything else may pass.
+  void RereadUnreadable(const JobId& id, const absl::Status& damage);
   // Replaces a fenced job's runner by one that begins with the log as it is then.
   void Reread(const JobId& id, int64_t delay_us);
+  void OnReread(const JobId& id, FoundLog* found);
   absl::StatusOr<JobRunner*> Find(const std::string& job);
   // Why a job can't be rescaled now; OK when it can.
   absl::Status CheckRescale(const JobRunner& job, int parallelism) const;
   absl::StatusOr<OriginJob> FindOrigin(const std::string& job);
-  // Jobs that go on from another one's checkpoint hold its files until they have copies.
+  // Jobs that go on from another one's checkpoint hold its files until they have copies, whether
+  // its log keeps the checkpoint or not: their own log says which files those are.
   void HoldOrigins();
   void HoldOrigin(const JobId& job, const JobOrigin& origin);
+  void HoldCheckpoint(const JobId& from, const std::string& holder, Epoch epoch,
+                      std::function<void(bool)> done);
+  void Hold(const std::string& holder, Holding holding, std::function<void(bool)> done);
+  void Release(const std::string& holder);
+  // Tells the job's runner, which is new, who holds what of it.
+  void HoldAgain(JobRunner* runner);
   // Deletes what a job that ended lately left behind because a coordinator died.
-  void TidyEnded(const JobId& id, const JobLogState& log);
+  void TidyEnded(JobRunner* runner);
   void AcknowledgeAgain(const JobId& id, const Done<JobView>& done);
   // `term`: in which the request came.
   void AfterSubmit(const absl::StatusOr<Submitted>& submitted, int64_t term,
@@ -239,10 +259,11 @@ class Cluster : public WorkerListener {
   std::list<Waiter> waiters_;
   std::list<DrainWaiter> drain_waiters_;
   std::list<Watched> watched_;
-  std::set<JobId> holding_;  // a checkpoint of their origin
-  int64_t term_ = 0;         // that this process was told to lead; 0 = it follows
-  bool leads_ = false;       // and the jobs are known
-  std::string leader_;       // its address, this one's included; empty = not known
+  std::map<std::string, Holding> holds_;  // by holder: a job's id, or a name of the submitter's
+  std::set<JobId> damaged_;               // nothing is done for them, nothing deleted
+  int64_t term_ = 0;                      // that this process was told to lead; 0 = it follows
+  bool leads_ = false;                    // and the jobs are known
+  std::string leader_;                    // its address, this one's included; empty = not known
   bool pulsing_ = false;
   bool shut_down_ = false;
 };

@@ -29,21 +29,6 @@ bool IsSavepoint(const JobRunner& job, int64_t epoch) {
   return kept && kept->savepoint;
 }
 
-// Appends the record to the log of a job that has ended, and deletes what nobody needs any more.
-absl::Status AppendDropped(const ClusterDeps& deps, const JobId& job, Epoch epoch) {
-  JobLogState log;
-  if (absl::Status read = JobLog(deps.blobs, job).CatchUp(&log); !read.ok()) return read;
-  LogRecord record;
-  record.id = RandomHex(*deps.random, 32);
-  record.written_ms = deps.clock->WallMicros() / 1000;
-  record.body = DroppedSavepointRecord{epoch};
-  JobLogIo io(deps.blobs, deps.clock, job, std::move(log));
-  const absl::StatusOr<int64_t> n = io.Append(record);
-  if (!n.ok()) return n.status();
-  io.TidyUp();
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 void Cluster::ListCheckpoints(std::string job, Done<std::vector<CheckpointView>> done) {
@@ -106,16 +91,23 @@ void Cluster::DropSavepoint(std::string job, Epoch epoch, int64_t deadline_us,
 
 void Cluster::DropOfEnded(const JobId& job, const CheckpointView& savepoint,
                           Done<CheckpointView> done) {
-  deps_.pool->Run([this, job, savepoint, done = std::move(done)] {
-    const absl::Status dropped = AppendDropped(deps_, job, Epoch(savepoint.epoch));
-    deps_.loop->Post([this, job, savepoint, done, dropped] {
-      if (serving()) Reread(job, 0);  // shows the log as it is now
-      if (dropped.ok()) return done(savepoint);
-      done(ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
-                    absl::StrCat("the savepoint may not be dropped: ", dropped.message(),
-                                 "; see `weir job checkpoints ", job, "` and try again")));
-    });
-  });
+  if (damaged_.contains(job)) {
+    return done(ApiError(absl::StatusCode::kFailedPrecondition, kReasonStorage,
+                         absl::StrCat("the savepoint can't be dropped: nothing is done for job ",
+                                      job, ", whose log can't be read to its end")));
+  }
+  LogRecord record;
+  record.id = RandomHex(*deps_.random, 32);
+  record.written_ms = deps_.clock->WallMicros() / 1000;
+  record.body = DroppedSavepointRecord{Epoch(savepoint.epoch)};
+  jobs_.at(job)->AppendToEnded(
+      std::move(record), [this, job, savepoint, done](const absl::Status& dropped) {
+        if (serving()) Reread(job, 0);  // shows the log as it is now
+        if (dropped.ok()) return done(savepoint);
+        done(ApiError(absl::StatusCode::kUnavailable, kReasonStorage,
+                      absl::StrCat("the savepoint may not be dropped: ", dropped.message(),
+                                   "; see `weir job checkpoints ", job, "` and try again")));
+      });
 }
 
 absl::StatusOr<OriginJob> Cluster::FindOrigin(const std::string& job) {
@@ -140,25 +132,59 @@ void Cluster::HoldOrigins() {
   for (const auto& [id, job] : jobs_) {
     const JobOrigin* origin = job->spec().origin.get();
     if (origin == nullptr) continue;
-    if (job->live() && job->log().checkpoints.empty()) {
+    // One whose log can't be read may come back.
+    if ((job->live() || damaged_.contains(id)) && job->log().checkpoints.empty()) {
       HoldOrigin(id, *origin);
-    } else if (holding_.erase(id) > 0) {
-      const auto from = jobs_.find(origin->job);
-      if (from != jobs_.end()) from->second->Release(id);
+    } else {
+      Release(id);
     }
   }
 }
 
 void Cluster::HoldOrigin(const JobId& job, const JobOrigin& origin) {
-  const auto from = jobs_.find(origin.job);
-  if (from == jobs_.end() || !holding_.insert(job).second) return;
-  // Not kept any more: then the import will find its files gone, and say so.
-  from->second->Hold(job, origin.epoch, [](bool) {});
+  if (holds_.contains(job)) return;
+  Hold(job, {origin.job, origin.epoch, NamedStateFiles(origin.manifest)}, [](bool) {});
 }
 
-void Cluster::TidyEnded(const JobId& id, const JobLogState& log) {
-  if (log.last_written_ms < deps_.clock->WallMicros() / 1000 - kTidyEndedMs) return;
-  deps_.pool->Run([this, id, log] { JobLogIo(deps_.blobs, deps_.clock, id, log).TidyUp(); });
+void Cluster::HoldCheckpoint(const JobId& from, const std::string& holder, Epoch epoch,
+                             std::function<void(bool)> done) {
+  if (const auto job = jobs_.find(from); job != jobs_.end()) {
+    for (const auto& published : job->second->log().checkpoints) {
+      if (published.epoch != epoch) continue;
+      return Hold(holder, {from, epoch, NamedStateFiles(published.manifest)}, std::move(done));
+    }
+  }
+  done(false);
+}
+
+void Cluster::Hold(const std::string& holder, Holding holding, std::function<void(bool)> done) {
+  const auto from = jobs_.find(holding.from);
+  if (from == jobs_.end()) return done(false);  // nothing of it is deleted either
+  from->second->Hold(holder, holding.files, holding.epoch, std::move(done));
+  holds_.insert_or_assign(holder, std::move(holding));
+}
+
+void Cluster::Release(const std::string& holder) {
+  const auto holding = holds_.find(holder);
+  if (holding == holds_.end()) return;
+  if (const auto from = jobs_.find(holding->second.from); from != jobs_.end()) {
+    from->second->Release(holder);
+  }
+  holds_.erase(holding);
+}
+
+void Cluster::HoldAgain(JobRunner* runner) {
+  for (const auto& [holder, holding] : holds_) {
+    if (holding.from != runner->id()) continue;
+    runner->Hold(holder, holding.files, holding.epoch, [](bool) {});
+  }
+}
+
+void Cluster::TidyEnded(JobRunner* runner) {
+  const JobLogState& log = runner->log();
+  const int64_t since_ms = deps_.clock->WallMicros() / 1000 - kTidyEndedMs;
+  if (!log.ended || damaged_.contains(runner->id()) || log.last_written_ms < since_ms) return;
+  runner->TidyUpEnded();
 }
 
 bool Cluster::AnswerCheckpoint(const JobRunner& job, const Waiter& waiter, bool timed_out) {

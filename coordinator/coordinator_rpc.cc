@@ -31,7 +31,8 @@
 namespace weir {
 namespace {
 
-constexpr int kIoThreads = 4;
+// A takeover reads as many logs at once.
+constexpr int kIoThreads = 8;
 // Apart, so that no append or commit ever waits for them; two, so that a large import doesn't keep
 // the other jobs' waiting.
 constexpr int kSlowThreads = 2;

@@ -106,16 +106,13 @@ void JobLogIo::TidyUp() {
       state_.ended) {
     Sweep();
   }
-  if (state_.tail - folded_tail_ >= kRecordsPerFold) Fold();
+  // An ended job's log is read by every takeover from now on.
+  const bool fold_end = state_.ended.has_value() && folded_tail_ < state_.tail;
+  if (fold_end || state_.tail - folded_tail_ >= kRecordsPerFold) Fold();
 }
 
-bool JobLogIo::Hold(const std::string& holder, Epoch epoch) {
-  for (const auto& published : state_.checkpoints) {
-    if (published.epoch != epoch) continue;
-    held_[holder] = NamedStateFiles(published.manifest);
-    return true;
-  }
-  return false;
+void JobLogIo::Hold(const std::string& holder, std::set<std::string> files) {
+  held_[holder] = std::move(files);
 }
 
 bool JobLogIo::IsHeld(const std::string& path) const {

@@ -47,10 +47,11 @@ class JobLogIo {
   // depends on a clock. Of an ended job the kept checkpoints' files stay: jobs may go on from them.
   void TidyUp();
 
-  // Keeps the files of a checkpoint that the log keeps, for `holder`, until it is released. False
-  // when the log doesn't keep it any more.
-  bool Hold(const std::string& holder, Epoch epoch);
+  // Keeps `files`, for `holder`, until it is released: what the log keeps doesn't matter.
+  void Hold(const std::string& holder, std::set<std::string> files);
   void Release(const std::string& holder) { held_.erase(holder); }
+  // What the log amounts to, with what was appended here.
+  const JobLogState& state() const { return state_; }
 
  private:
   bool IsHeld(const std::string& path) const;

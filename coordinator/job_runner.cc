@@ -49,7 +49,12 @@ const char* StateName(JobState state) {
 struct JobRunner::LogStrand {
   LogStrand(const JobRunnerDeps& deps, const JobId& job, JobLogState log)
       : io(deps.blobs, deps.clock, job, std::move(log)), strand(deps.pool) {}
+  void TidyUp() {
+    tidies = true;
+    io.TidyUp();
+  }
   JobLogIo io;
+  bool tidies = false;  // ever; of a job whose log is damaged nothing is deleted
   Strand strand;
 };
 
@@ -123,7 +128,7 @@ void JobRunner::Do(const AppendAction& action) {
                {"error", n.status().ToString()});
     }
     deliver(self, AppendedEvent{n.status(), n.ok() ? *n : 0});
-    if (n.ok()) log->io.TidyUp();
+    if (n.ok()) log->TidyUp();
   });
 }
 
@@ -144,23 +149,49 @@ void JobRunner::Do(const ImportAction& action) {
   });
 }
 
-void JobRunner::Hold(const std::string& holder, Epoch epoch, std::function<void(bool)> done) {
-  const bool kept = std::any_of(log().checkpoints.begin(), log().checkpoints.end(),
-                                [&](const auto& published) { return published.epoch == epoch; });
-  if (log_ == nullptr || !kept) return done(kept);  // an ended job deletes nothing by itself
-  log_->strand.Run([log = log_, loop = deps_->loop, holder, epoch, done = std::move(done)] {
-    loop->Post([done, held = log->io.Hold(holder, epoch)] { done(held); });
-  });
+// ---- State files that others need, and jobs that have ended
+
+const std::shared_ptr<JobRunner::LogStrand>& JobRunner::Log() {
+  if (log_ == nullptr) log_ = std::make_shared<LogStrand>(*deps_, id_, ended_log_);
+  return log_;
 }
 
-void JobRunner::TidyUpLater() {
-  deps_->loop->PostAt(deps_->clock->MonotonicMicros() + kLateUploadsUs,
-                      [log = log_] { log->strand.Run([log] { log->io.TidyUp(); }); });
+void JobRunner::Hold(const std::string& holder, std::set<std::string> files, Epoch epoch,
+                     std::function<void(bool)> done) {
+  Log()->strand.Run([log = log_, loop = deps_->loop, holder, files = std::move(files), epoch,
+                     done = std::move(done)] {
+    log->io.Hold(holder, files);
+    const auto& kept = log->io.state().checkpoints;
+    const bool keeps = std::any_of(kept.begin(), kept.end(),
+                                   [&](const auto& published) { return published.epoch == epoch; });
+    loop->Post([done, keeps] { done(keeps); });
+  });
 }
 
 void JobRunner::Release(const std::string& holder) {
   if (log_ == nullptr) return;
-  log_->strand.Run([log = log_, holder] { log->io.Release(holder); });
+  log_->strand.Run([log = log_, holder] {
+    log->io.Release(holder);
+    if (log->tidies) log->TidyUp();  // of an ended job nothing else does
+  });
+}
+
+void JobRunner::AppendToEnded(LogRecord record, std::function<void(absl::Status)> done) {
+  Log()->strand.Run(
+      [log = log_, loop = deps_->loop, record = std::move(record), done = std::move(done)] {
+        const absl::Status appended = log->io.Append(record).status();
+        if (appended.ok()) log->TidyUp();
+        loop->Post([done, appended] { done(appended); });
+      });
+}
+
+void JobRunner::TidyUpEnded() {
+  Log()->strand.Run([log = log_] { log->TidyUp(); });
+}
+
+void JobRunner::TidyUpLater() {
+  deps_->loop->PostAt(deps_->clock->MonotonicMicros() + kLateUploadsUs,
+                      [log = log_] { log->strand.Run([log] { log->TidyUp(); }); });
 }
 
 // ---- Workers

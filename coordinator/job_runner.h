@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,11 +86,21 @@ class JobRunner {
   std::optional<int> rescaling_to() const {
     return machine_ ? machine_->rescaling_to() : std::nullopt;
   }
-  // Keeps the state files of a kept checkpoint for `holder`, whatever retention says, until
-  // released. `done`, on the loop: whether the checkpoint was still kept. In memory only: the
-  // acting coordinator deletes, and knows who holds.
-  void Hold(const std::string& holder, Epoch epoch, std::function<void(bool)> done);
+  // Keeps state files of this job for `holder`, whatever retention says, until released: nothing
+  // that was asked for later deletes one. `done`, on the loop: whether the log still kept the
+  // checkpoint `epoch` by then. In memory only: the acting coordinator deletes, and knows who
+  // holds.
+  void Hold(const std::string& holder, std::set<std::string> files, Epoch epoch,
+            std::function<void(bool)> done);
   void Release(const std::string& holder);
+
+  // Of a job that has ended. REQUIRES: all of its log was read.
+
+  // Appends, and deletes what nobody needs any more; `done`, on the loop. The runner shows the log
+  // as it was.
+  void AppendToEnded(LogRecord record, std::function<void(absl::Status)> done);
+  // Deletes what a coordinator that died left behind.
+  void TidyUpEnded();
   // Slots that its tasks occupy.
   std::vector<SlotRef> placement() const;
 
@@ -141,15 +152,17 @@ class JobRunner {
   void Remember(const JobEvent& event);
   void ArmTimer();
   void TidyUpLater();
+  const std::shared_ptr<LogStrand>& Log();
 
   const JobRunnerDeps* const deps_;
   const JobId id_;
   JobLogState ended_log_;                   // of a job that had ended before this process
   std::optional<JobMachine> machine_;       // of any other
   const std::shared_ptr<JobRunner*> self_;  // shared with nobody: it ends with the runner
-  std::shared_ptr<LogStrand> log_;          // shared with appends under way
-  std::vector<SlotRef> deployed_;           // where the current generation's tasks are
-  int64_t armed_us_;                        // the earliest timer set
+  // Shared with appends under way. An ended job's is made when it is needed first.
+  std::shared_ptr<LogStrand> log_;
+  std::vector<SlotRef> deployed_;  // where the current generation's tasks are
+  int64_t armed_us_;               // the earliest timer set
   JobState shown_state_ = JobState::kCreated;
   std::map<int64_t, int64_t> checkpoint_ms_;  // duration, by epoch
   int64_t last_published_trigger_us_ = -1;

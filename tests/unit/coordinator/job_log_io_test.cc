@@ -217,17 +217,28 @@ TEST_F(JobLogIoTest, Row13FilesHeldForAnotherJobStayUntilTheyAreReleased) {
   Append(StartedRecord{"c", "r", 1});
   Append(Checkpoint(2, 0, {}));
   Append(Checkpoint(2, 1, {a}));
-  EXPECT_FALSE(io_->Hold("fork", Epoch(99)));
-  ASSERT_TRUE(io_->Hold("fork", Epoch(4)));
+  io_->Hold("fork", {a});
   for (int64_t i = 2; i < 6; ++i) {
     Append(Checkpoint(2, i, {}));
     io_->TidyUp();
   }
   EXPECT_THAT(StateFiles(), UnorderedElementsAre(a));
-  EXPECT_FALSE(io_->Hold("late", Epoch(4))) << "the log doesn't keep it any more";
   io_->Release("fork");
   io_->TidyUp();
   EXPECT_THAT(StateFiles(), testing::IsEmpty());
+}
+
+TEST_F(JobLogIoTest, AnEndedJobIsReadAtOnce) {
+  Append(StartedRecord{"c", "r", 1});
+  for (int64_t i = 0; i < JobLogIo::kRecordsPerFold / 2; ++i) Append(Checkpoint(2, i, {}));
+  Append(EndedRecord{JobEnd::kStopped, ""});
+  io_->TidyUp();
+  const int before = store_.gets();
+  JobLogState log;
+  ASSERT_EQ(JobLog(&store_, kJob).CatchUp(&log), absl::OkStatus());
+  EXPECT_EQ(log.tail, tail_);
+  EXPECT_TRUE(log.ended.has_value());
+  EXPECT_EQ(store_.gets() - before, 1) << "its fold";
 }
 
 TEST_F(JobLogIoTest, SavepointsKeepTheirFilesUntilTheyAreDropped) {

@@ -139,9 +139,11 @@ TEST_F(JobRunnerTest, CountsJobsGivenUpToAnotherCoordinator) {
 
 // It may copy much: appends and commits have the other pool to themselves.
 TEST_F(JobRunnerTest, AnImportHasAPoolOfItsOwnAndIsNotBegunForNobody) {
-  QueuedPool slow;
+  QueuedPool slow, of_commits;
+  CommitDriver commits(&of_commits, nullptr, SystemClock());
   loop_.Run([&] {
     deps_.slow = &slow;
+    deps_.commits = &commits;
     deps_.describe = [](const JobId&, const DescribeSourceAction&) {};
     deps_.workers = [](const JobId&) { return std::vector<WorkerView>{{"w", "addr", 2, {0, 0}}}; };
     JobSpec spec = TestSpec();
