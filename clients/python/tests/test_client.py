@@ -35,6 +35,8 @@ def test_job_has_plain_values(cluster, client):
     cluster.job.sinks.add(id="activity", path="/lake", table_version=-1, role="main")
     cluster.job.inserts.add(name="activity", bad_by_reason={"syntax": 2})
     cluster.job.warnings.append("careful")
+    table = cluster.job.tables.add(sink="activity", status=job_pb2.TableHealth.STALE, age_ms=15_000)
+    table.suspects.add(kind="partition", name="events/1", message="no rows for 11s")
     got = client.get("activity")
     assert got.state is weir.JobState.RUNNING and not got.state.is_final
     assert got.records_in == 1 << 60
@@ -43,6 +45,8 @@ def test_job_has_plain_values(cluster, client):
     assert got.sinks == (weir.Sink("activity", "/lake", -1, 0, "main", 0),)
     assert got.inserts[0].bad_by_reason == {"syntax": 2}
     assert got.warnings == ("careful",)
+    assert got.tables[0].status is weir.TableStatus.STALE
+    assert got.tables[0].suspects == (weir.Suspect("partition", "events/1", "no rows for 11s"),)
     with pytest.raises(dataclasses.FrozenInstanceError):
         got.name = "other"
 
@@ -54,7 +58,8 @@ def test_the_end_of_time_is_a_time(cluster, client):
 
 @pytest.mark.parametrize("cls, of", [
     (weir.Job, job_pb2.Job), (weir.Sink, job_pb2.Sink), (weir.Insert, job_pb2.Insert),
-    (weir.Restart, job_pb2.Restart), (weir.CarriedState, job_pb2.CarriedState), (weir.Checkpoint, job_pb2.Checkpoint), (weir.Worker, job_pb2.Worker),
+    (weir.Restart, job_pb2.Restart), (weir.CarriedState, job_pb2.CarriedState), (weir.TableHealth, job_pb2.TableHealth),
+    (weir.Suspect, job_pb2.Suspect), (weir.Checkpoint, job_pb2.Checkpoint), (weir.Worker, job_pb2.Worker),
     (weir.ClusterStatus, job_pb2.ClusterStatus)])
 def test_dataclasses_have_every_field_of_the_schema(cls, of):
     assert [field.name for field in dataclasses.fields(cls)] == [field.name for field in of.DESCRIPTOR.fields]
@@ -63,6 +68,7 @@ def test_dataclasses_have_every_field_of_the_schema(cls, of):
 def test_states_are_those_of_the_schema():
     assert [state.value for state in weir.JobState] == job_pb2.JobState.keys()
     assert [state.value for state in weir.WorkerState] == job_pb2.WorkerState.keys()
+    assert [status.value for status in weir.TableStatus] == job_pb2.TableHealth.Status.keys()
 
 
 def test_no_generated_type_leaks(cluster, client):

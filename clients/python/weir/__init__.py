@@ -41,7 +41,21 @@ from weir.errors import (
     WorkerLostError,
     WorkerNotFoundError,
 )
-from weir.model import CarriedState, Checkpoint, ClusterStatus, Insert, Job, JobState, Restart, Sink, Worker, WorkerState
+from weir.model import (
+    CarriedState,
+    Checkpoint,
+    ClusterStatus,
+    Insert,
+    Job,
+    JobState,
+    Restart,
+    Sink,
+    Suspect,
+    TableHealth,
+    TableStatus,
+    Worker,
+    WorkerState,
+)
 
 __all__ = [
     "BrokersUnreachableError",
@@ -73,9 +87,12 @@ __all__ = [
     "ShuttingDownError",
     "Sink",
     "StorageUnavailableError",
+    "Suspect",
     "TableAheadError",
+    "TableHealth",
     "TableOfAnotherJobError",
     "TableRefusedError",
+    "TableStatus",
     "TableTakenError",
     "Tls",
     "TopicNotFoundError",

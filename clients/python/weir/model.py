@@ -27,8 +27,6 @@ class JobState(str, enum.Enum):
         return self in (JobState.STOPPED, JobState.CANCELLED, JobState.FINISHED, JobState.FAILED)
 
 
-
-
 @dataclasses.dataclass(frozen=True)
 class Sink:
     id: str
@@ -63,11 +61,41 @@ class Restart:
 @dataclasses.dataclass(frozen=True)
 class CarriedState:
     """Something that a checkpoint holds, and what a job that goes on from it does with it."""
+
     kind: str  # "positions", "windows" or "counters"
     name: str
     fate: str  # "kept", "dropped" or "empty"
     bytes: int
     partitions: int
+
+
+class TableStatus(str, enum.Enum):
+    UNSPECIFIED = "STATUS_UNSPECIFIED"
+    STARTING = "STARTING"
+    FRESH = "FRESH"
+    STALE = "STALE"
+    ENDED = "ENDED"
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspect:
+    """What holds a table back."""
+
+    kind: str  # "job", "source", "partition", "task", "checkpoint" or "commit"
+    name: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TableHealth:
+    sink: str
+    path: str
+    role: str  # as Sink
+    status: TableStatus
+    summary: str  # one sentence
+    age_ms: int  # since the last commit; -1 = none known
+    limit_ms: int  # an age above it is stale
+    suspects: tuple[Suspect, ...]  # the likeliest first; none unless stale
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +134,7 @@ class Job:
     checkpoint_age_ms: int
     checkpoint_failures: int  # since the last one
     carried: tuple[CarriedState, ...]  # of submit() with from_job only
+    tables: tuple[TableHealth, ...]  # as sinks: whether each is fresh, and who is to blame if not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,17 +191,19 @@ def from_message(cls, message):
 
 
 # In the order of the schema's numbers.
-_STATES = {"Job": tuple(JobState), "Worker": tuple(WorkerState)}
-_NESTED = {"sinks": Sink, "inserts": Insert, "restarts": Restart, "carried": CarriedState}
+_ENUMS = {("Job", "state"): tuple(JobState), ("Worker", "state"): tuple(WorkerState),
+          ("TableHealth", "status"): tuple(TableStatus)}
+_NESTED = {"sinks": Sink, "inserts": Insert, "restarts": Restart, "carried": CarriedState, "tables": TableHealth,
+           "suspects": Suspect}
 
 
 def _value(message, name: str):
     value = getattr(message, name)
     if name in _NESTED:
         return tuple(from_message(_NESTED[name], element) for element in value)
-    if name == "state":
-        states = _STATES[message.DESCRIPTOR.name]
-        return states[value if value < len(states) else 0]  # a newer cluster may have more
+    if (message.DESCRIPTOR.name, name) in _ENUMS:
+        members = _ENUMS[message.DESCRIPTOR.name, name]
+        return members[value if value < len(members) else 0]  # a newer cluster may have more
     if name == "bad_by_reason":
         return dict(value)
     if name == "warnings":
