@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -113,6 +114,16 @@ absl::Status CheckTlsFiles(const TlsFiles& files, const std::vector<std::string>
                               " among its subject alternative names, which this process needs"));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> CertificateExpiry(const std::string& cert) {
+  WEIR_ASSIGN_OR_RETURN(const Certificates chain, ReadCertificates("--tls-cert", cert));
+  std::tm until = {};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain.get(), 0)), &until) != 1) {
+    ERR_clear_error();
+    return Wrong("--tls-cert", cert, "has no end of its validity");
+  }
+  return static_cast<int64_t>(timegm(&until));
 }
 
 }  // namespace weir

@@ -3,10 +3,12 @@
 #ifndef WEIR_BASE_CERTIFICATE_H_
 #define WEIR_BASE_CERTIFICATE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace weir {
 
@@ -22,6 +24,10 @@ struct TlsFiles {
 // certificate's, the certificate comes from `ca` and is valid now, and it carries each of `names`
 // as a DNS subject alternative name.
 absl::Status CheckTlsFiles(const TlsFiles& files, const std::vector<std::string>& names);
+
+// When the first certificate of the PEM file `cert` ends to be valid, in seconds since 1970.
+// INVALID_ARGUMENT when there is none.
+absl::StatusOr<int64_t> CertificateExpiry(const std::string& cert);
 
 }  // namespace weir
 

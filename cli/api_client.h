@@ -21,6 +21,8 @@ namespace weir::v1 {
 class CancelRequest;
 class Checkpoint;
 class ClusterStatus;
+class DiagnoseRequest;
+class Diagnosis;
 class DrainWorkerRequest;
 class DropSavepointRequest;
 class ExplainRequest;
@@ -81,6 +83,8 @@ class ApiClient {
   absl::StatusOr<v1::ClusterStatus> GetStatus(const v1::GetStatusRequest& request);
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers(const v1::ListWorkersRequest& request);
 
+  // Takes up to some seconds.
+  absl::StatusOr<v1::Diagnosis> Diagnose(const v1::DiagnoseRequest& request);
   absl::StatusOr<v1::Worker> DrainWorker(const v1::DrainWorkerRequest& request, Deadline deadline);
 
   // Calls `on_job` for every update until the server ends the stream (OK), `on_job` returns false

@@ -302,6 +302,12 @@ absl::StatusOr<v1::ListWorkersResponse> ApiClient::ListWorkers(
                                         });
 }
 
+absl::StatusOr<v1::Diagnosis> ApiClient::Diagnose(const v1::DiagnoseRequest& request) {
+  return Unary<v1::Diagnosis>(In(kCallTimeout), [&](Server& s, auto* context, auto* response) {
+    return s.cluster->Diagnose(context, request, response);
+  });
+}
+
 absl::StatusOr<v1::Worker> ApiClient::DrainWorker(const v1::DrainWorkerRequest& request,
                                                   Deadline deadline) {
   return Unary<v1::Worker>(deadline, [&](Server& s, auto* context, auto* response) {

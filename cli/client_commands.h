@@ -24,6 +24,9 @@ void AddWorkerCommands(CLI::App& worker, const ClientFlags& flags, const Console
 // status.
 void AddClusterCommands(CLI::App& cluster, const ClientFlags& flags, const Console& console,
                         int* exit_code);
+// doctor itself.
+void AddDoctorCommand(CLI::App& app, const ClientFlags& flags, const Console& console,
+                      int* exit_code);
 // list, use, set, remove. They read and write the user's file only.
 void AddContextCommands(CLI::App& context, const ClientFlags& flags, const Console& console,
                         int* exit_code);

@@ -179,6 +179,7 @@ int RunCommandLine(const std::vector<std::string>& arguments, const Console& con
   context->require_subcommand(1);
   AddContextCommands(*context, flags, console, &exit_code);
   AddCompletionCommand(app, console);
+  AddDoctorCommand(app, flags, console, &exit_code);
   AddVersionCommand(app, flags, console);
   if (add_serving != nullptr) add_serving(app, *worker, &exit_code);
 

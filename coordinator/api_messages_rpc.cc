@@ -51,6 +51,18 @@ v1::JobState StateOf(JobState state) {
   return v1::JOB_STATE_UNSPECIFIED;
 }
 
+const char* LevelOf(Finding::Level level) {
+  switch (level) {
+    case Finding::Level::kOk:
+      return "ok";
+    case Finding::Level::kWarning:
+      return "warning";
+    case Finding::Level::kProblem:
+      return "problem";
+  }
+  return "";
+}
+
 const char* RoleOf(SinkRole role) {
   switch (role) {
     case SinkRole::kMain:
@@ -459,6 +471,19 @@ void Fill(const WorkerSummary& worker, v1::Worker* out) {
   out->set_version(worker.registration.version);
   SetMillis(worker.registered_ms, out->mutable_registered_at());
   out->set_state(StateOf(worker.state));
+}
+
+void Fill(const DoctorReport& report, const std::string& version, v1::Diagnosis* out) {
+  SetMillis(report.now_us / 1000, out->mutable_now());
+  out->set_version(version);
+  for (const Finding& finding : report.findings) {
+    v1::Finding* to = out->add_findings();
+    to->set_level(LevelOf(finding.level));
+    to->set_check(finding.check);
+    to->set_subject(finding.subject);
+    to->set_message(finding.message);
+    to->set_fix(finding.fix);
+  }
 }
 
 void Fill(const ClusterSummary& summary, const std::string& version, v1::ClusterStatus* out) {

@@ -479,6 +479,17 @@ class ClusterServiceImpl : public v1::ClusterService::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Diagnose(grpc::CallbackServerContext* context,
+                                     const v1::DiagnoseRequest*, v1::Diagnosis* response) override {
+    const absl::StatusOr<Caller> admitted = gate_->Admit(*context, "Diagnose", Role::kOperator);
+    if (!admitted.ok()) return Answer(context, admitted.status());
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    cluster_->Examine(Finishing<DoctorReport>(
+        reactor, response,
+        [this](const DoctorReport& report, v1::Diagnosis* out) { Fill(report, version_, out); }));
+    return reactor;
+  }
+
   grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
                                         const v1::ListWorkersRequest*,
                                         v1::ListWorkersResponse* response) override {

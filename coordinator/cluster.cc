@@ -340,6 +340,9 @@ void Cluster::Handle(const std::shared_ptr<WorkerSession>& session, FromWorker m
   if (worker == nullptr) return;  // replaced or expired: its reports may have gaps
   if (auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     CancelLeftOver(*worker, *heartbeat);
+    worker->host = heartbeat->host;
+    worker->clock_ahead_us =
+        heartbeat->wall_us == 0 ? 0 : heartbeat->wall_us - deps_.clock->WallMicros();
     registry_.OnHeartbeat(worker, std::move(*heartbeat), now_us);
     return AdvanceDrains();
   }

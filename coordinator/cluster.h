@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/commit_driver.h"
 #include "coordinator/control_messages.h"
+#include "coordinator/doctor.h"
 #include "coordinator/job_details.h"
 #include "coordinator/job_runner.h"
 #include "coordinator/job_view.h"
@@ -83,6 +84,7 @@ struct ClusterDeps {
   IoPool* probes = nullptr;  // connects to workers' addresses; blocks for a moment each
   // Asks whether this process holds the lease at some moment from now on; the answer on any thread.
   std::function<void(std::function<void(bool)>)> confirm_leader;
+  std::function<HostFacts()> read_host;  // of this process; any thread
   // Who leads the cluster, whenever that changes, and at first. On the loop.
   std::function<void(LeadRole)> on_role;
 };
@@ -140,6 +142,8 @@ class Cluster : public WorkerListener {
   void GetStatus(Done<ClusterSummary> done);
   // Those registered, and those lost not long ago.
   void ListWorkers(Done<std::vector<WorkerSummary>> done);
+  // Looks at workers, store, and the topics and tables of live jobs. Takes a few seconds at most.
+  void Examine(Done<DoctorReport> done);
   // `worker` is an id or an address. Answers when nothing runs there any more; a caller whose
   // deadline passes leaves it draining.
   void DrainWorker(std::string worker, int64_t deadline_us, Done<WorkerSummary> done);
@@ -209,6 +213,10 @@ class Cluster : public WorkerListener {
   bool ShowDamaged(const JobId& id, const absl::Status& damage, JobLogState* log);
   // What is damaged stays so; anything else may pass.
   void RereadUnreadable(const JobId& id, const absl::Status& damage);
+  struct Examination;
+  void ExamineWorkers(Examination* examination) const;
+  void ExamineJobs(const std::shared_ptr<Examination>& examination);
+  void ExamineStores(const std::shared_ptr<Examination>& examination);
   // Replaces a fenced job's runner by one that begins with the log as it is then.
   void Reread(const JobId& id, int64_t delay_us);
   void OnReread(const JobId& id, FoundLog* found);

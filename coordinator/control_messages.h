@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/host_facts.h"
 #include "coordinator/job_events.h"
 #include "model/ids.h"
 #include "model/plan.h"
@@ -66,6 +67,8 @@ struct JobLive {
 struct WorkerHeartbeat {
   std::vector<JobLive> jobs;
   int64_t memory_used_bytes = 0;
+  int64_t wall_us = 0;  // the worker's clock; 0 = it didn't say
+  HostFacts host;
 };
 // DeployedEvent::worker_id is filled in by the registry.
 struct JobReport {

@@ -79,6 +79,9 @@ TaskLive ReadTask(const v1::TaskStats& in) {
 WorkerHeartbeat ReadHeartbeat(const v1::Heartbeat& in) {
   WorkerHeartbeat heartbeat;
   heartbeat.memory_used_bytes = in.memory_used_bytes();
+  heartbeat.wall_us = in.wall_us();
+  heartbeat.host = {in.host().open_files_max(), in.host().disk_bytes(), in.host().disk_free_bytes(),
+                    in.host().memory_limit_bytes(), in.host().certificate_expires_s()};
   for (const v1::JobStats& stats : in.jobs()) {
     JobLive job{stats.job(), Generation(stats.generation()), {}};
     for (const v1::TaskStats& task : stats.tasks()) job.tasks.push_back(ReadTask(task));

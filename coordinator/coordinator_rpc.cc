@@ -162,6 +162,10 @@ absl::Status CoordinatorImpl::Start(const CoordinatorOptions& options, Coordinat
   deps.confirm_leader = [this](std::function<void(bool)> done) {
     lease_->Confirm(std::move(done));
   };
+  deps.read_host = [this] {
+    const TlsFiles* files = transport_->files();
+    return ReadHostFacts("", files == nullptr ? "" : files->cert);
+  };
   deps.on_role = [this](LeadRole role) {
     absl::MutexLock lock(&mutex_);
     role_ = role;

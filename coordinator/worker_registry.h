@@ -41,6 +41,8 @@ class WorkerRegistry {
     int64_t registered_ms = 0;               // wall time
     int64_t heard_us = 0;                    // monotonic
     int64_t memory_used_bytes = 0;
+    HostFacts host;                 // with `heartbeat`
+    int64_t clock_ahead_us = 0;     // of ours, likewise; the way of the message included
     bool suspect = false;           // its stream broke
     bool answered = false;          // somebody listens at the suspect's address
     std::map<JobId, JobLive> live;  // last heartbeat

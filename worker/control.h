@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/host_facts.h"
 #include "base/transport.h"
 #include "model/snapshot.h"
 #include "operators/source/partition_reader.h"
@@ -70,7 +71,8 @@ class CoordinatorLink {
   virtual void SourceDescribed(int64_t request,
                                const absl::StatusOr<SourceDescription>& result) = 0;
   // Dropped, not kept, while there is no session.
-  virtual void Heartbeat(const std::vector<JobStats>& jobs, int64_t memory_used_bytes) = 0;
+  virtual void Heartbeat(const std::vector<JobStats>& jobs, int64_t memory_used_bytes,
+                         int64_t wall_us, const HostFacts& host) = 0;
   // Asks for the tasks to move away, in this session and in every later one.
   virtual void Drain() = 0;
   virtual bool connected() const = 0;

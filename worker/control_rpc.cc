@@ -185,11 +185,19 @@ class CoordinatorLinkImpl : public CoordinatorLink {
     Send(std::move(message));
   }
 
-  void Heartbeat(const std::vector<JobStats>& jobs, int64_t memory_used_bytes) override {
+  void Heartbeat(const std::vector<JobStats>& jobs, int64_t memory_used_bytes, int64_t wall_us,
+                 const HostFacts& host) override {
     if (!connected()) return;
     v1::WorkerMessage message;
     v1::Heartbeat* heartbeat = message.mutable_heartbeat();
     heartbeat->set_memory_used_bytes(memory_used_bytes);
+    heartbeat->set_wall_us(wall_us);
+    v1::Host* to_host = heartbeat->mutable_host();
+    to_host->set_open_files_max(host.open_files_max);
+    to_host->set_disk_bytes(host.disk_bytes);
+    to_host->set_disk_free_bytes(host.disk_free_bytes);
+    to_host->set_memory_limit_bytes(host.memory_limit_bytes);
+    to_host->set_certificate_expires_s(host.certificate_expires_s);
     for (const JobStats& job : jobs) {
       v1::JobStats* to = heartbeat->add_jobs();
       to->set_job(job.job);

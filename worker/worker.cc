@@ -37,6 +37,7 @@ namespace weir {
 namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Milliseconds(500);
+constexpr int64_t kHostFactsUs = 30'000'000;
 constexpr int kDescribeTimeoutMs = 4000;
 constexpr int kIoThreads = 4;
 // Local files of a job that has left this worker are kept so long: it may come back.
@@ -382,6 +383,17 @@ class WorkerImpl : public Worker, public ControlHandler {
     mutex_.Await(absl::Condition(&none));
   }
 
+  // Looked at now and then: it changes slowly. On the heartbeat's thread.
+  const HostFacts& Host() {
+    const int64_t now_us = clock_->MonotonicMicros();
+    if (host_read_us_ == 0 || now_us - host_read_us_ > kHostFactsUs) {
+      const TlsFiles* files = options_.transport->files();
+      host_ = ReadHostFacts(options_.cache_directory, files == nullptr ? "" : files->cert);
+      host_read_us_ = now_us;
+    }
+    return host_;
+  }
+
   void SendHeartbeats() ABSL_LOCKS_EXCLUDED(mutex_) {
     SetThreadName("heartbeat");
     absl::MutexLock lock(&mutex_);
@@ -396,7 +408,7 @@ class WorkerImpl : public Worker, public ControlHandler {
         jobs.push_back({job, entry.deployment->spec().generation, entry.deployment->stats()});
       }
       const int64_t resident = KeepFreeMemoryLow();
-      if (link_ != nullptr) link_->Heartbeat(jobs, resident);
+      if (link_ != nullptr) link_->Heartbeat(jobs, resident, clock_->WallMicros(), Host());
       metrics_.Update(jobs, exchange_->traffic(), resident, link_ != nullptr && link_->connected());
       if (!options_.pause_file.empty()) PauseNamedJobs();
       RemoveFilesOfFormerJobs();
@@ -437,6 +449,8 @@ class WorkerImpl : public Worker, public ControlHandler {
   Random* const random_;
   WorkerMemory memory_;
   WorkerMetrics metrics_;  // heartbeat thread
+  HostFacts host_;         // likewise
+  int64_t host_read_us_ = 0;
   std::unique_ptr<PartitionReaderFactory> readers_;
   std::unique_ptr<IoPool> io_;
   std::unique_ptr<IoPool> describe_io_;  // waits for brokers; checkpoints don't wait behind it

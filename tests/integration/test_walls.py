@@ -76,6 +76,17 @@ def cluster(tmp_path_factory, authority):
         yield cluster
 
 
+def test_the_doctor_sees_certificates_that_expire_soon_and_who_may_not_ask(cluster):
+    def levels(token):
+        done = cluster.as_client("doctor", "-o", "json", **{**cluster.client_environment, "WEIR_TOKEN": token})
+        return {(f["check"], f["subject"].split(" ")[0]): f["level"] for f in json.loads(done.stdout)["findings"]}
+
+    wait_for(lambda: ("certificate", "worker") in levels(TOKENS["operator"]), 20, lambda: "a heartbeat")
+    expiring = {key: level for key, level in levels(TOKENS["operator"]).items() if key[0] == "certificate"}
+    assert expiring == {("certificate", who): "warning" for who in ("this", "coordinator", "worker")}, "one day is left"
+    assert levels(TOKENS["viewer"]) == {("coordinator", cluster.address): "problem"}
+
+
 def test_nobody_gets_in_without_a_certificate_of_a_client(cluster, authority, tmp_path):
     stranger = Authority(tmp_path, "stranger")
     stranger.issue("client", "weir-client")

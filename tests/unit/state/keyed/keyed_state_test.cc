@@ -111,6 +111,18 @@ class KeyedStateTest : public testing::Test {
   int64_t checkpoint_ = 0;
 };
 
+TEST_F(KeyedStateTest, AStateThatBeginsEmptyHasNoSchemaYet) {
+  OperatorState begins;
+  begins.state_id = "agg";
+  begins.key_groups = {0, 4096};
+  EXPECT_EQ(RestoreStatus(begins), absl::OkStatus());
+  begins.schema = "v0";
+  EXPECT_TRUE(absl::IsFailedPrecondition(RestoreStatus(begins))) << "another one is another one";
+  begins.schema.clear();
+  begins.files.emplace_back();
+  EXPECT_TRUE(absl::IsFailedPrecondition(RestoreStatus(begins))) << "files of who knows what";
+}
+
 TEST_F(KeyedStateTest, NothingWrittenNothingStored) {
   auto state = Make({0, 4096});
   EXPECT_TRUE(Append(*state, {}).ok());
