@@ -140,8 +140,8 @@ class Cluster:
         self.kill()
 
     def kill(self):
-        """All processes at once."""
-        for process in [*self.workers, *self.coordinators]:
+        """All processes at once: first those that would act on the loss of the others."""
+        for process in [*self.coordinators, *self.workers]:
             process.kill()
 
     def leader(self, timeout_s=10):
